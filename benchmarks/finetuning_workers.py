@@ -123,7 +123,8 @@ def our_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[],
     """From texts to labels."""
     import torch
 
-    from blurbstudy.training.evaluation import decode, evaluation_batches, predict
+    from blurbstudy.training.decoding import decode
+    from blurbstudy.training.evaluation import evaluation_batches, predict
 
     def go() -> dict[str, Any]:
         seconds, labels = [], None
@@ -145,7 +146,7 @@ def reference_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callab
     """From texts to labels, by the tool that was faster; the head is ours, so that the labels can be compared."""
     import reference
 
-    from blurbstudy.training.evaluation import decode
+    from blurbstudy.training.decoding import decode
 
     reference.import_all()
 

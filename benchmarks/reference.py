@@ -17,7 +17,7 @@ from blurbstudy.models import Classifier
 from blurbstudy.tasks import Task
 from blurbstudy.tasks.features import Features
 from blurbstudy.tasks.task import OUTSIDE, head_labels
-from blurbstudy.training.evaluation import decode, gold_of
+from blurbstudy.training.decoding import decode, gold_of
 
 EVAL_BATCH = {  # sequences predicted at once
     "cpu": 8,  # Trainer's own: a larger one is padded more and no faster

@@ -40,9 +40,7 @@ class Recipe:
     epochs: float = 20  # passes over the training split
     learning_rate: float = 2e-5  # peak, at the end of warm-up
     batch_size: int = 16  # sequences per optimizer step
-    warmup_ratio: float = (
-        0.1  # fraction of optimizer steps in which the learning rate rises linearly; then it decays to 0
-    )
+    warmup_ratio: float = 0.1  # fraction of optimizer steps with a linearly rising learning rate; then it decays to 0
     dropout: float = 0.1  # probability, for hidden states, attention and the head
     weight_decay: float = 0.01  # per unit of learning rate; none on biases and LayerNorm
     adam_beta1: float = 0.9  # Adam: decay of the mean of gradients
@@ -61,6 +59,10 @@ class Recipe:
     checkpoint_selection: str = "last"  # weights that are scored: of the last step, or of the best_dev evaluation
     n_evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
     train_on_dev: bool = False  # train on dev as well (needs checkpoint_selection: last; the dev score is null)
+    class_weights: str | Mapping[str, float] = "none"  # of the loss: none, balanced, or {label: weight}, others 1
+    focal_gamma: float = 0.0  # exponent of the focal loss; 0: cross-entropy
+    threshold: str = "fixed"  # of label sets: a probability of 1/2 (fixed), or the one with the best score on dev
+    early_stopping: int = 0  # dev evaluations in a row without a new best after which a run stops; 0: it never does
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
@@ -78,11 +80,15 @@ class Recipe:
                 raise ParameterError(f"{name}={getattr(self, name)!r} must be true or false")
         for name, choices in _CHOICES.items():
             check_choice(name, getattr(self, name), choices)
-        if self.train_on_dev and self.checkpoint_selection != "last":
-            raise ParameterError(
-                f"checkpoint_selection={self.checkpoint_selection!r} needs a dev split, but train_on_dev is on; "
-                "use checkpoint_selection=last"
-            )
+        for name, off in (("checkpoint_selection", "last"), ("threshold", "fixed")):
+            if self.train_on_dev and (value := getattr(self, name)) != off:
+                raise ParameterError(f"{name}={value!r} needs a dev split, but train_on_dev is on; use {name}={off}")
+        if self.early_stopping and self.checkpoint_selection != "best_dev":
+            raise ParameterError("early_stopping keeps the best weights on dev; set checkpoint_selection=best_dev")
+        if self.early_stopping and self.early_stopping + 2 > self.n_evaluations:
+            few = f"n_evaluations={self.n_evaluations} are too few for early_stopping={self.early_stopping}"
+            raise ParameterError(f"{few} to stop a run; use at least {self.early_stopping + 2}")
+        object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
         if not isinstance(self.stabilizers, Mapping):
             raise ParameterError(f"stabilizers={self.stabilizers!r} must be a mapping of name: {{option: value}}")
         for name, options in self.stabilizers.items():
@@ -103,8 +109,8 @@ class Recipe:
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> JsonObject:
-        """Plain values for YAML, JSON and hashing."""
-        return dataclasses.asdict(self)
+        """Plain values for YAML, JSON and hashing; without what is off by default (OPTIONAL), where it is off."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in OPTIONAL or v != _DEFAULTS[k]}
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with some fields changed.
@@ -128,28 +134,21 @@ _BOUNDS = {
     "max_grad_norm": (0.0, 1e6),
     "max_length": (8, 8192),
     "n_evaluations": (1, 10000),
+    "focal_gamma": (0.0, 10.0),
+    "early_stopping": (0, 10000),
 }
-_INTEGERS = ("batch_size", "max_length", "n_evaluations")
-_FLOATS = (
-    "epochs",
-    "learning_rate",
-    "warmup_ratio",
-    "dropout",
-    "weight_decay",
-    "adam_beta1",
-    "adam_beta2",
-    "adam_epsilon",
-    "max_grad_norm",
-)
+_INTEGERS = ("batch_size", "max_length", "n_evaluations", "early_stopping")
+_FLOATS = tuple(name for name in _BOUNDS if name not in _INTEGERS)
 _BOOLEANS = ("bias_correction", "center_scores", "train_on_dev")
 _CHOICES = {
     "tag_scheme": ("bio", "io"),
     "segment_ids": ("pair", "single"),
     "head": ("pooler", "gelu", "cosine"),
     "checkpoint_selection": ("last", "best_dev"),
+    "threshold": ("fixed", "dev"),
 }
-
-_DEFAULTS: JsonObject = Recipe().to_dict()
+OPTIONAL = ("class_weights", "focal_gamma", "threshold", "early_stopping")  # fields of few recipes, off by default
+_DEFAULTS: JsonObject = {f.name: f.default for f in dataclasses.fields(Recipe)} | {"stabilizers": {}}
 # Former name -> name, for the error that a file written for an earlier version meets.
 RENAMED_FIELDS = {
     "warmup": "warmup_ratio",
@@ -179,6 +178,21 @@ def recipe_from_dict(values: JsonMapping) -> Recipe:
     # YAML 1.1 reads 5e-5 (without a decimal point) as a string.
     numbers = {name: _number(value) if name in _BOUNDS else value for name, value in values.items()}
     return Recipe(**numbers)
+
+
+def _class_weights(given: object) -> str | dict[str, float]:
+    if not isinstance(given, Mapping):
+        check_choice("class_weights", given, ("none", "balanced"))
+        return str(given)
+    weights: dict[str, float] = {}
+    for label, value in given.items():
+        if not isinstance(label, str | int) or isinstance(label, bool):
+            raise ParameterError(f"class_weights: {label!r} is no label; write it in quotes, such as 'yes': 2")
+        weight = _number(value)
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 1e-6 <= weight <= 1e6:
+            raise ParameterError(f"class_weights: the weight {value!r} of {label!r} is out of bounds; use 1e-6 to 1e6")
+        weights[str(label)] = float(weight)
+    return dict(sorted(weights.items())) or "none"
 
 
 def _number(value: object) -> Any:
@@ -220,9 +234,7 @@ class RunConfig:
     n_folds: int = 0  # test folds of the pooled examples (see tasks.folds); 0: the official split
     fold: int = 0  # which of them this run tests on, from 0
     repeat: int = 0  # which division into folds, from 0
-    train_share: float = (
-        1.0  # one of TRAIN_SHARES; the seed draws the subset (see tasks.subsets), steps are those of all
-    )
+    train_share: float = 1.0  # one of TRAIN_SHARES; the seed draws the subset (tasks.subsets), steps are those of all
 
     def __post_init__(self) -> None:
         for name in FOLD_FIELDS:

@@ -54,6 +54,10 @@ class CheckpointError(StudyError):
     """An encoder directory or Hub id cannot be loaded as one of the supported families."""
 
 
+class ParityError(StudyError):
+    """An exported model does not compute what the original computes."""
+
+
 class Interrupted(StudyError):
     """A command was asked to stop; its finished work is kept."""
 

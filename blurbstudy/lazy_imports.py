@@ -1,10 +1,16 @@
-"""Names of a package that are imported when they are asked for (PEP 562), so that importing the package is quick."""
+"""Names of a package that are imported when they are asked for (PEP 562), so that importing the package is quick; and
+modules that need not be installed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
+
+from .errors import ParameterError
+
+EXTRAS = {"onnx": "onnx onnxruntime onnxscript"}  # extra of pyproject.toml -> its packages
 
 
 def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
@@ -21,3 +27,18 @@ def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[
         return getattr(import_module(module_of[name], package), name)
 
     return get_name
+
+
+def optional_module(name: str, *, extra: str) -> Any:
+    """A module that only an extra of pyproject.toml installs.
+
+    Raises:
+        ParameterError: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        raise ParameterError(
+            f"{package} is not installed; install what the extra `{extra}` names: pip install {EXTRAS[extra]}"
+        ) from None

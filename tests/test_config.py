@@ -51,6 +51,11 @@ def test_equal_runs_have_equal_ids_however_they_are_written():
                 {"segment_ids": "single"},
                 {"checkpoint_selection": "best_dev"},
                 {"head": "gelu"},
+                {"class_weights": "balanced"},
+                {"class_weights": {"yes": 2}},
+                {"focal_gamma": 2},
+                {"threshold": "dev"},
+                {"checkpoint_selection": "best_dev", "early_stopping": 3},
                 {"stabilizers": {"freeze": {"layers": 1}}},
             )
         ),
@@ -75,6 +80,16 @@ def test_a_config_survives_the_round_trip():
         ({"bias_correction": "yes"}, "bias_correction='yes' must be true or false"),
         ({"checkpoint_selection": "first"}, "checkpoint_selection='first' is unknown; use last or best_dev"),
         ({"checkpoint_selection": "best_dev", "train_on_dev": True}, "needs a dev split"),
+        ({"threshold": "dev", "train_on_dev": True}, "threshold='dev' needs a dev split, but train_on_dev is on"),
+        ({"early_stopping": 3}, "early_stopping keeps the best weights on dev; set checkpoint_selection=best_dev"),
+        (
+            {"early_stopping": 9, "checkpoint_selection": "best_dev"},
+            "n_evaluations=10 are too few for early_stopping=9 to stop a run; use at least 11",
+        ),
+        ({"class_weights": "balancd"}, "class_weights='balancd' is unknown; did you mean 'balanced'?"),
+        ({"class_weights": {"yes": 0}}, "class_weights: the weight 0 of 'yes' is out of bounds; use 1e-6 to 1e6"),
+        ({"class_weights": {True: 2}}, "class_weights: True is no label; write it in quotes, such as 'yes': 2"),
+        ({"focal_gamma": -1}, "focal_gamma=-1 is out of bounds; use 0 to 10"),
         ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; did you mean 'learning_rate'"),
         ({"clip": 1.0}, "recipe field 'clip' is now 'max_grad_norm'; rename it"),
         ({"stabilizers": ["freeze"]}, "stabilizers=.* must be a mapping"),
@@ -127,6 +142,18 @@ def test_an_id_covers_only_what_differs_from_the_defaults():
     assert make_config(recipe=Recipe(epochs=3)).id == expected
     changed = fingerprint(values | {"recipe": {}, "precision": "bfloat16", "trainer_revision": TRAINER_REVISION})
     assert make_config(precision="bfloat16").id == changed
+
+
+def test_what_is_off_by_default_leaves_ids_and_values_as_they_were_before_it_existed():
+    off = {"class_weights": "none", "focal_gamma": 0, "threshold": "fixed", "early_stopping": 0}
+    assert Recipe(**off) == Recipe() and not Recipe().to_dict().keys() & off.keys()
+    assert make_config().id == "0de6c45535d4f9ccda4a" and Recipe(class_weights={}) == Recipe()
+    on = {"class_weights": {"b": 2.0, "1": 3.0}, "focal_gamma": 2.0, "threshold": "dev", "early_stopping": 3}
+    recipe = Recipe(**on | {"class_weights": {"b": 2, 1: "3"}}, checkpoint_selection="best_dev")
+    assert {name: recipe.to_dict()[name] for name in on} == on
+    assert (
+        recipe_from_dict(recipe.to_dict()) == recipe and recipe.replace(**off, checkpoint_selection="last") == Recipe()
+    )
 
 
 def test_a_field_of_a_later_version_is_refused_by_name():

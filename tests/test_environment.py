@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from blurbstudy.lazy_imports import EXTRAS
+
 PROJECT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = yaml.safe_load((PROJECT / "environment.yml").read_text(encoding="utf-8"))
@@ -19,7 +21,8 @@ CONSTRAINTS = [
 def test_conda_environment_lists_the_packages_of_pyproject():
     (through_pip,) = [entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)]
     packages = [entry for entry in through_pip if not entry.startswith("-")]
-    assert packages == PYPROJECT["dependencies"] + PYPROJECT["optional-dependencies"]["test"]
+    extras = PYPROJECT["optional-dependencies"]
+    assert packages == PYPROJECT["dependencies"] + extras["test"] + extras["onnx"]
     assert [entry for entry in through_pip if entry.startswith("-")] == ["--constraint constraints.txt", "--editable ."]
 
 
@@ -30,9 +33,14 @@ def test_conda_environment_takes_the_oldest_python_that_pyproject_allows():
 def test_every_package_of_pyproject_is_pinned_within_its_bound():
     pins = {_normal(line.split("==")[0]): line.split("==")[1] for line in CONSTRAINTS}
     extras = PYPROJECT["optional-dependencies"]
-    for requirement in PYPROJECT["dependencies"] + extras["test"] + extras["benchmark"] + extras["data"]:
+    for requirement in PYPROJECT["dependencies"] + [one for extra in extras.values() for one in extra]:
         name, least = requirement.split(">=")
         assert _release(pins[_normal(name)]) >= _release(least), requirement
+
+
+def test_a_missing_extra_is_named_with_its_packages():
+    for extra, packages in EXTRAS.items():
+        assert packages.split() == [one.split(">=")[0] for one in PYPROJECT["optional-dependencies"][extra]]
 
 
 def test_constraints_are_exact_pins_in_order_without_local_builds():

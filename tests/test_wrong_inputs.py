@@ -1,5 +1,5 @@
 """What people hand over that is not what it should be: every kind is one clear line, or does what was meant. No code
-that it holds is run, and no finished work is lost. More of single files stand in tasks/custom/test_wrong_files.py.
+that it holds is run, and no finished work is lost. More of single files stand in tasks/test_malformed_inputs.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The caveats of a task's scores (tasks.caveats), kept in the store, and scores without the examples that leaked."""
+"""The caveats of a task's scores (tasks.caveats) with the scores without the examples that leaked."""
 
 from __future__ import annotations
 
@@ -6,34 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ..config import RunConfig
+from ..config import Recipe
+from ..stats.classes.class_report import usual_runs
 from ..stats.references import GoldReference, is_unscored, with_gold
-from ..stats.status import judge_run
-from ..store.run_store import RunStore
 from ..tasks import Example
-from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_caveats
+from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
 from ..training.run_record import RunRecord
 
-CAVEATS = "caveats"  # kind of metadata
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
-
-
-def put_caveats(store: RunStore, config: RunConfig, caveats: Sequence[Caveat]) -> None:
-    """Keep the caveats of a run's task, encoder and length limit, for whoever has no texts."""
-    store.put_metadata(CAVEATS, _key(config), {"caveats": [dataclasses.asdict(caveat) for caveat in caveats]})
-
-
-def stored_caveats(store: RunStore, config: RunConfig) -> tuple[Caveat, ...] | None:
-    """The caveats kept for runs like this one; None if they were not looked for."""
-    kept = store.metadata(CAVEATS, _key(config))
-    return None if kept is None else tuple(map(caveat_from_dict, kept["caveats"]))
-
-
-def _key(config: RunConfig) -> str:
-    recipe = config.recipe
-    identity = config.task, config.data_fingerprint, config.encoder_fingerprint, recipe.max_length, recipe.train_on_dev
-    return " ".join(map(str, (*identity, CAVEATS_REVISION)))
 
 
 def caveats_of_runs(
@@ -42,9 +23,7 @@ def caveats_of_runs(
     """The caveats with the mean scores of the runs that did not collapse, or of all if none is left."""
 
     def predictions(split: str) -> list[Sequence[str | float]]:
-        scored = [record for record in records if not is_unscored(record, split)]
-        usual = [record for record in scored if not judge_run(record, reference).status.collapsed]
-        return [record.predictions[split] for record in usual or scored]
+        return [record.predictions[split] for record in usual_runs(records, reference, split=split)]
 
     return tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
 
@@ -100,6 +79,26 @@ def _scored_on_folds(
             without.append(reference.score([test.gold[i] for i in rest], [predicted[i] for i in rest]))
     mean = fmean(float(record.scores["test"] or 0) for record in records)
     return dataclasses.replace(caveat, score=mean, score_without=fmean(without) if without else None)
+
+
+def selection_lines(recipe: Recipe, records: Sequence[RunRecord]) -> list[str]:
+    """What dev selected besides the seed, which makes dev scores too high, and where runs stopped early."""
+    lines = []
+    if recipe.checkpoint_selection != "last":
+        lines.append(
+            "status and loss ratio are those of the last step's weights, scores those of the best weights on dev, so "
+            "dev scores are too high"
+        )
+    if thresholds := sorted({record.threshold for record in records if record.threshold is not None}):
+        listed = ", ".join(f"{threshold:g}" for threshold in thresholds)
+        lines.append(f"a label is predicted above a threshold that dev chose ({listed}), so dev scores are too high")
+    stops = [(r, r.planned_steps) for r in records if r.planned_steps and r.stopped_at_step < r.planned_steps]
+    if recipe.early_stopping:
+        steps = ", ".join(f"seed {r.config.seed} after {r.stopped_at_step} of {planned}" for r, planned in stops)
+        lines.append(
+            f"early stopping, steps: {steps or 'no run stopped early'} (the learning rate follows the planned steps)"
+        )
+    return lines
 
 
 def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:

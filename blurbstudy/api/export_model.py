@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import ParameterError, StoreError
 from ..filesystem import atomic_directory, disk_errors
 from ..inference.model_directory.card import model_card
+from ..inference.model_directory.card_calibration import DIAGRAM
 from ..inference.model_directory.check import CARD, METADATA_FILE, check_target
 from ..inference.model_directory.heads import head_layout
 from ..inference.model_directory.settings import metadata, settings_of
@@ -17,7 +18,8 @@ from ..models import read_architecture
 from ..stats.references import load_gold
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
-from ..store.run_weights import has_weights, weights_folder, weights_metadata, word_splitter
+from ..store.run_weights import has_weights, saved_threshold, weights_folder, weights_metadata, word_splitter
+from ..tables.calibration import reliability_figure
 from ..training.run_record import RunRecord
 from .model_facts import data_given, encoder_metadata, run_facts
 
@@ -52,7 +54,8 @@ def export_run(
     seeds = seeds or runs_of_condition(store, record.config)
     reference = load_gold(store, [record])[record.config.task]
     weights, words = weights_metadata(store, record.id), word_splitter(store, record.id)
-    settings = settings_of(reference.task, record.config.recipe, words=words)
+    threshold = saved_threshold(store, record.id)
+    settings = settings_of(reference.task, record.config.recipe, words=words, threshold=threshold)
     run = run_facts(
         store,
         record,
@@ -62,6 +65,7 @@ def export_run(
         data=data_given(store, record.config.data_fingerprint),
         repeated=weights.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
+    run |= {"calibration": weights["calibration"]} if weights.get("calibration") else {}
     hint = "name another folder (--to; --model-dir of finetune). Finished runs are safe"
     with disk_errors(folder, hint), atomic_directory(folder, replace=True) as temporary:
         source = weights_folder(store, record.id)
@@ -69,6 +73,8 @@ def export_run(
         layout = head_layout(read_architecture(source), settings.head)
         card = model_card(reference.task, settings, layout, run, directory_name=folder.name)
         (temporary / CARD).write_text(card, encoding="utf-8")
+        if weights.get("calibration") and weights["calibration"]["test"]:
+            (temporary / DIAGRAM).write_text(reliability_figure(run).svg, encoding="utf-8")
         text = json.dumps(metadata(reference.task, settings, run), indent=2, ensure_ascii=False) + "\n"
         (temporary / METADATA_FILE).write_text(text, encoding="utf-8")  # last: see is_unchanged
     return folder

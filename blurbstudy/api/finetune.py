@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import RECIPE_PRESETS, Recipe, RunConfig, recipe_from_dict
+from ..config import RECIPE_PRESETS, JsonMapping, Recipe, RunConfig, recipe_from_dict
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_weights
@@ -19,25 +19,27 @@ from ..inference.model_directory.heads import head_layout, missing_in_transforme
 from ..inference.model_directory.settings import settings_of
 from ..models import load_checkpoint
 from ..paths import models_folder
-from ..stats.references import GoldReference, is_unscored, load_gold
+from ..stats.calibration.stored import keep_calibration
+from ..stats.classes.class_report import class_report_of_runs
+from ..stats.references import GoldReference, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
+from ..store.caveats import put_caveats, stored_caveats
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
-from ..tasks import Task, get_task, read_task
+from ..tasks import Task, get_task, read_split, read_task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_runs, put_caveats, stored_caveats
+from .caveats import caveats_of_runs
 from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
-from .recipe_checks import check_recipe
+from .recipe_checks import check_length, check_recipe
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
 from .retrain import ensure_weights
-from .score import scores_by_class
 from .seeds import curve_configs, seeds_report, train_curve
 
 RECOMMENDED, DEFAULT = RECIPE_PRESETS
@@ -95,7 +97,6 @@ def fine_tune(
     if export_model and model_dir is not None:
         check_target(model_dir, overwrite=overwrite)
     sources, resolved = prepare(known_task, encoder, data=data, store=run_store, recipe=recipe, device=device, log=log)
-    check_recipe(resolved, known_task)
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]
@@ -108,6 +109,7 @@ def fine_tune(
     records, reference = list(sweep.values()), references[known_task.name]
     has_test = "test" in known_task.splits
     split = "test" if has_test else "dev"
+    best = select_by_dev(records, reference)
     model = ExportedModel()
     if export_model:
         model = _export_best(
@@ -127,10 +129,10 @@ def fine_tune(
         store=store,
         sweep=sweep,
         judgements={record.id: judge_run(record, reference) for record in records},
-        best=select_by_dev(records, reference),
+        best=best,
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references) if has_test else None,
-        classes=_mean_by_class(records, reference, split=split),
+        by_class=class_report_of_runs(records, reference, split=split, chosen=best.record if best else None),
         seeds=seeds_report(records, reference, split=split),
         curve=train_curve(by_share, reference, sources=sources, store=run_store, device=device, progress=progress)
         if by_share
@@ -141,6 +143,7 @@ def fine_tune(
         model=model.folder,
         model_notes=model.notes,
         model_problem=model.problem,
+        calibration=model.calibration,
     )
 
 
@@ -155,10 +158,14 @@ def prepare(
     log: Callable[[str], object],
 ) -> tuple[Sources, Recipe]:
     """Data and encoder, in the store's metadata too, and the recipe; arguments as of `fine_tune`."""
+    if isinstance(recipe, Recipe):
+        check_recipe(recipe, task)  # before anything is loaded
     if task.custom:
         check_trainable(task)  # before an encoder is loaded or anything is written
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
+    if isinstance(recipe, Recipe):  # other recipes keep to it
+        check_length(recipe, encoder, positions=sources.encoders[encoder].architecture.max_positions)
     if path := sources.encoders[encoder].path:
         load_checkpoint(path)  # refuses incomplete or damaged weights before the audit and any training
     resolved = _resolve_recipe(recipe, task, encoder, sources=sources, store=store, device=device, log=log)
@@ -172,6 +179,7 @@ class ExportedModel:
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
+    calibration: JsonMapping | None = None  # see stats.calibration
 
 
 def _export_best(
@@ -199,6 +207,13 @@ def _export_best(
     try:
         difference = ensure_weights(store, best, sources=sources, device=device)
         prune_other_seeds(store, best.config)
+        calibrated = keep_calibration(
+            store,
+            best,
+            reference,
+            examples=lambda split: read_split(sources.task(best.config.task), sources.data_folder or "", split=split),
+            device=device,
+        )
         export_run(store, best, folder, seeds=records, overwrite=overwrite, recipe_source=recipe_source)
     except StudyError as error:
         return ExportedModel(notes=tuple(notes), problem=f"the runs are complete, but no model was exported: {error}")
@@ -207,7 +222,8 @@ def _export_best(
     head = settings_of(reference.task, best.config.recipe).head
     layout = head_layout(sources.encoder_of(best.config).architecture, head)
     notes += filter(None, [missing_in_transformers(layout, head)])
-    return ExportedModel(folder=folder, notes=(*notes, f"the model has seed {best.config.seed}, the best on dev"))
+    notes.append(f"the model has seed {best.config.seed}, the best on dev")
+    return ExportedModel(folder=folder, notes=tuple(notes), calibration=calibrated)
 
 
 def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> CustomTaskAudit:
@@ -233,18 +249,6 @@ def _known_caveats(store: RunStore, config: RunConfig, *, sources: Sources) -> t
     return find_caveats(
         task, splits, tokenizer.backend_tokenizer, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev
     )
-
-
-def _mean_by_class(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> dict[str, float]:
-    """Entity type or PICO class -> mean F1 over the runs with a score; 0 for runs that predict none of it."""
-    gold = reference.gold[split].gold
-    by_run = [
-        scores_by_class(reference.task, gold, record.predictions[split])
-        for record in records
-        if not is_unscored(record, split)
-    ]
-    names = dict.fromkeys(name for scores in by_run for name in scores)
-    return {name: sum(scores[name].f1 for scores in by_run if name in scores) / len(by_run) for name in names}
 
 
 def _resolve_recipe(

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import JsonObject, Recipe
+from ..config import JsonMapping, JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..inference.model_directory.card_results import describe_statuses
+from ..stats.classes.class_report import ClassReport
 from ..stats.seeds.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
+from ..tables.calibration import calibration_html, calibration_lines
+from ..tables.class_scores import ranking_lines, report_lines, report_tables
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.learning_curve import curve_figure, curve_table, curve_text
 from ..tables.score_table import percents
@@ -23,8 +26,8 @@ from ..tasks import Task
 from ..tasks.caveats import Caveat
 from ..tasks.custom.audit import CustomTaskAudit
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines
-from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
+from .caveats import caveat_lines, selection_lines
+from .model_facts import BestOnDev, dev_choices, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
 
@@ -41,7 +44,7 @@ class FinetuneResult:
     best: BestOnDev | None  # None: no run has a score
     dev: CellSummary
     test: CellSummary | None  # None: no test set
-    classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, on test or else on dev
+    by_class: ClassReport | None = None  # on test or else on dev
     seeds: SeedsReport | None = None  # agreement, ensembles and choice of three seeds or more, on test or else on dev
     curve: LearningCurve | None = None  # if asked for
     audit: CustomTaskAudit | None = None  # of a custom task
@@ -50,6 +53,7 @@ class FinetuneResult:
     model: Path | None = None  # directory of the best run on dev
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none
     model_problem: str = ""  # why the export failed
+    calibration: JsonMapping | None = None  # of the model's probabilities (stats.calibration); None for scores
 
     def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
@@ -59,6 +63,7 @@ class FinetuneResult:
                 "dev": record.scores["dev"],
                 "test": record.scores["test"],
                 **judgement_values(self.judgements[run_id]),
+                **dev_choices(record),
                 "seconds": round(record.seconds, 3),
                 "id": run_id,
             }
@@ -79,10 +84,11 @@ class FinetuneResult:
             "best": None if self.best is None else self.best.to_dict(),
             "caveats": [caveat.to_dict() for caveat in self.caveats],
             "warnings": self._warnings(),
-            "classes": dict(self.classes),
+            **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
+            "calibration": self.calibration,
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else {"facts": self.audit.facts, "warnings": self.audit.warnings},
             "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
@@ -96,7 +102,9 @@ class FinetuneResult:
             for seed, dev, test, ratio, seconds, status in self._rows()
         ]
         curve = curve_text(self.curve) if self.curve else []
-        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(), *curve])
+        return "\n".join(
+            [f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(by_class=True), *curve]
+        )
 
     def _repr_html_(self) -> str:
         told = {caveat.text for caveat in self.caveats}
@@ -109,7 +117,9 @@ class FinetuneResult:
             caption=self.encoder.description,
             notes=[*self._notes(), *warnings],
         )
-        return "".join(part._repr_html_() for part in (runs, *curve))
+        classes = report_tables(self.by_class) if self.by_class else []
+        confidence = calibration_html({"calibration": self.calibration}) if self.calibration else ""
+        return "".join(part._repr_html_() for part in (runs, *classes, *curve)) + confidence
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -121,8 +131,12 @@ class FinetuneResult:
             ratio = format_number(judgement.loss_ratio)
             yield str(record.config.seed), dev, test, ratio, f"{record.seconds:.1f}", str(judgement)
 
-    def _notes(self) -> list[str]:
-        """Statuses, summaries, comparisons and the model; one line each."""
+    def _notes(self, *, by_class: bool = False) -> list[str]:
+        """Statuses, summaries, comparisons and the model; one line each.
+
+        Args:
+            by_class: with the scores of each class.
+        """
         notes = [*self._status_notes(), *describe_scoring(self.task, [s for s in self.task.splits if s != "train"])]
         for name, summary in (("dev", self.dev), ("test", self.test)):
             if summary is not None:
@@ -137,11 +151,11 @@ class FinetuneResult:
                     "on dev, the mean of these runs is below zero-shot (not tested): consider the encoder untrained, "
                     "or head: cosine"
                 )
-        if self.classes:
-            scores = ", ".join(f"{name} {_percent(score)}" for name, score in self.classes.items())
-            notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
+        if self.by_class is not None:
+            notes += report_lines(self.by_class) if by_class else ranking_lines(self.by_class.ranking)
         notes += self.seeds.lines() if self.seeds else []
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes += calibration_lines({"calibration": self.calibration}) if self.calibration else []
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 
     def _status_notes(self) -> Iterator[str]:
@@ -153,11 +167,7 @@ class FinetuneResult:
                 "not shown: the dev score is above the trivial one, but its 95% lower bound is not, which says as much "
                 "about the size of dev as about the run"
             )
-        if self.recipe.checkpoint_selection != "last":
-            yield (
-                "status and loss ratio are those of the last step's weights, scores those of the best weights on dev, "
-                "so dev scores are too high"
-            )
+        yield from selection_lines(self.recipe, list(self.sweep.values()))
         yield from (f"warning: {warning}" for warning in self._warnings())
 
     def _warnings(self) -> list[str]:

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import JsonMapping, JsonObject
+from ..metrics.confusions import MAX_CLASSES, MAX_LISTED
+from ..stats.classes.class_report import class_report_of_run
 from ..stats.references import GoldReference, is_unscored
 from ..stats.seeds.consistency import MIN_RUNS, agreement
 from ..stats.seeds.selection import out_of_bag_score
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize
+from ..store.caveats import stored_caveats
 from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_runs, stored_caveats
+from .caveats import caveats_of_runs
 
 PRETRAIN = "pretrain:"  # prefix of encoders that the study pretrains itself
 MINI = "mini"  # `--data` of the synthetic datasets
@@ -74,6 +77,14 @@ def _candidates(records: Sequence[RunRecord], reference: GoldReference) -> list[
     return [record for record in scored if not judge_run(record, reference).status.failed] or scored
 
 
+def dev_choices(record: RunRecord) -> JsonObject:
+    """What dev decided within a run, where the recipe lets it: the threshold, and when it stopped."""
+    values: JsonObject = {} if record.threshold is None else {"threshold": record.threshold}
+    if record.planned_steps is not None:
+        values |= {"stopped_at_step": record.stopped_at_step, "planned_steps": record.planned_steps}
+    return values
+
+
 def run_facts(
     store: RunStore,
     record: RunRecord,
@@ -120,6 +131,7 @@ def run_facts(
         "scored_on": {split: reference.task.scored_on(split) for split in splits},
         "scores": dict(record.scores),
         "selected_step": record.selected_step,
+        **dev_choices(record),
         "summary": {
             split: {
                 "model": summary_values(summarize([record], references, split=split)),
@@ -133,6 +145,7 @@ def run_facts(
             "model": [caveat.to_dict() for caveat in caveats_of_runs(caveats, [record], reference)],
             "seeds": [caveat.to_dict() for caveat in caveats_of_runs(caveats, seeds, reference)],
         },
+        "by_class": _by_class(record, reference, split=splits[-1]) if splits else None,
         "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
         "agreement": _agreement(seeds, reference, split=splits[-1]) if splits else "",
         "undertrained": (judge_run(record, reference).loss_ratio or 0.0) > UNDERTRAINED_RATIO,
@@ -149,6 +162,16 @@ def run_facts(
         ],
         "versions": _versions(record),
     } | ({"again": dict(repeated)} if repeated else {})
+
+
+def _by_class(record: RunRecord, reference: GoldReference, *, split: str) -> JsonObject:
+    """The scores of the run by class; of many classes, only the most frequent confusions."""
+    report = class_report_of_run(record, reference, split=split)
+    values: JsonObject = {"split": split} | report.to_dict()
+    if len(report.classes) > MAX_CLASSES:
+        wrong = [entry for entry in values["confusions"] if entry[0] != entry[1]]
+        values["confusions"] = wrong[:MAX_LISTED]
+    return values
 
 
 def judgement_values(judgement: Judgement) -> JsonObject:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import paths
 from ..config import JsonMapping, Recipe, recipe_from_dict
@@ -16,11 +17,11 @@ from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
 from ..errors import DataError, ParameterError
 from ..inference.inputs.documents import Document, ReadError, text_count
-from ..inference.inputs.readers import read_documents
+from ..inference.inputs.readers import read_documents, read_python_records
 from ..inference.inputs.records import is_valid_text
-from ..inference.model_directory.directory import read_model_directory
 from ..inference.predict_examples import predict_examples
 from ..inference.predictor import Prediction, Predictor
+from ..inference.read_model import read_model
 from ..store.run_store import RunStore
 from ..study.parameter_types import read_seeds
 from ..study.parameters import hub_id
@@ -29,6 +30,7 @@ from ..tasks import Task, read_split
 from ..tasks.custom.audit import check_trainable
 from ..tasks.custom.files import is_standoff_folder
 from ..tasks.folds import OFFICIAL, parse_splits
+from ..tasks.formats.python_records import is_records
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
 from .predictions import Predictions
@@ -40,8 +42,6 @@ from .score_result import ScoredPredictions
 from .score_spans import SpanScores
 
 BATCH = 64  # documents between two updates of the progress bar
-
-Text = str | tuple[str, str]  # one text, or the two of a pair
 
 
 def finetune(
@@ -143,31 +143,35 @@ def evaluate(
     path = _model_path(model_or_predictions)
     if path.is_file() or is_standoff_folder(path):
         return score_file(path, known_task, folder, split=split)
-    predictor = Predictor(read_model_directory(path), device=device)
+    predictor = Predictor(read_model(path), device=device)
     examples = read_split(known_task, folder, split=split)
-    predicted = predict_examples(predictor, known_task, examples)
-    return score_examples(predicted, examples, known_task, folder, split=split, origin=str(path))
+    predicted, probabilities = predict_examples(predictor, known_task, examples)
+    return score_examples(
+        predicted, examples, known_task, folder, split=split, origin=str(path), probabilities=probabilities
+    )
 
 
 def predict(
     model: FinetuneResult | str | Path,
-    texts: str | Path | Sequence[Text],
+    texts: Any,
     *,
     columns: Mapping[str, str] | None = None,
+    raw_confidence: bool = False,
     device: str = "auto",
 ) -> Predictions:
     """Predict entities, labels or scores for new texts.
 
     Args:
         model: the result of `finetune`, or a model directory.
-        texts: a text, a list of texts (of pairs, for tasks on pairs), or the Path of a file or folder in a format of
-            `blurbstudy predict`.
-        columns: of a file with columns: role (text, text2, id, words) -> name.
+        texts: a text, a list of texts (of pairs, for tasks on pairs), the Path of a file or folder in a format of
+            `blurbstudy predict`, or a pandas data frame, datasets.Dataset, list of dicts or dict of columns.
+        columns: of a file or table with columns: role (text, text2, id, words) -> name.
+        raw_confidence: probabilities as computed, without the model's calibration.
 
     Raises:
         StudyError: the model or the texts are invalid.
     """
-    predictor = Predictor(read_model_directory(_model_path(model)), device=device)
+    predictor = Predictor(read_model(_model_path(model)), device=device, raw_confidence=raw_confidence)
     documents = _documents(texts, predictor.task, columns)
     predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:
@@ -255,11 +259,12 @@ def _model_path(model: FinetuneResult | ResampledResult | str | Path) -> Path:
     return model.model
 
 
-def _documents(texts: str | Path | Sequence[Text], task: Task, columns: Mapping[str, str] | None) -> list[Document]:
-    if isinstance(texts, Path):
-        return list(_read(texts, task, columns))
+def _documents(texts: Any, task: Task, columns: Mapping[str, str] | None) -> list[Document]:
+    if isinstance(texts, Path) or is_records(texts):
+        read = read_documents if isinstance(texts, Path) else read_python_records
+        return [_document(item.content) for item in read(texts, task, columns=columns)]
     if columns is not None:
-        raise ParameterError("columns need a file; pass its Path")
+        raise ParameterError("columns need a file or a table; pass its Path, or a data frame")
     if isinstance(texts, str) and _looks_like_path(texts):
         raise ParameterError(f"{texts!r} is the name of a file; pass Path({texts!r}) to read it")
     if not isinstance(texts, (str, Iterable)):
@@ -288,8 +293,7 @@ def _looks_like_path(text: str) -> bool:
         return False
 
 
-def _read(path: Path, task: Task, columns: Mapping[str, str] | None) -> Iterator[Document]:
-    for item in read_documents(path, task, columns=columns):
-        if isinstance(item.content, ReadError):
-            raise DataError(item.content.message)
-        yield item.content
+def _document(content: Document | ReadError) -> Document:
+    if isinstance(content, ReadError):
+        raise DataError(content.message)
+    return content

@@ -24,9 +24,9 @@ from ..tasks import Task, read_task
 from ..tasks.caveats import POOLED, Caveat, find_pooled_caveats
 from ..tasks.folds import ResampledSplits, check_resampled, pooled_names
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines, caveats_of_folds
+from .caveats import caveat_lines, caveats_of_folds, selection_lines
 from .finetune import prepare, print_to_stderr
-from .model_facts import judgement_values, status_counts
+from .model_facts import dev_choices, judgement_values, status_counts
 
 NO_MODEL = (
     "no model is exported: each run was tested on examples that the other folds train on; for a model, fine-tune on "
@@ -64,6 +64,7 @@ class ResampledResult:
                 "dev": record.scores["dev"],
                 "test": record.scores["test"],
                 **judgement_values(self.judgements[run_id]),
+                **dev_choices(record),
                 "seconds": round(record.seconds, 3),
                 "id": run_id,
             }
@@ -127,6 +128,7 @@ class ResampledResult:
         summary = self.summary
         rate = format_interval(percents(summary.collapse_interval))
         notes = [f"status: {describe_statuses(status_counts(summary.statuses))}; rate of collapse in %, 95% {rate}"]
+        notes += selection_lines(self.recipe, list(self.sweep.values()))
         notes += describe_scoring(self.task, self.task.splits)
         mean = self.mean
         if mean is None:

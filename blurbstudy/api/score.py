@@ -9,28 +9,28 @@ from pathlib import Path
 from scipy.stats import rankdata
 
 from ..errors import DataError, ParameterError, StoreError, StudyError, check_choice
+from ..inference.inputs.names import names_in_predictions
 from ..metrics import (
     BY_CLASS,
     COUNTING,
     METRICS,
-    PrecisionRecallF1,
-    class_scores,
-    entity_scores,
     pearson,
-    pico_scores,
     precision_recall_f1,
     scoring_conventions,
 )
+from ..stats.classes.class_report import class_report
+from ..stats.classes.ranking_scores import Rows
 from ..stats.example_interval import example_interval
 from ..stats.references import GoldReference, is_unscored, load_gold, with_gold
 from ..stats.status import count_units
+from ..store.caveats import stored_caveats
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.caveats import Caveat, find_caveats
-from ..tasks.prediction_files import read_predictions, write_predictions
+from ..tasks.prediction_files import read_predictions, read_probabilities, write_predictions
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_predictions, caveats_of_runs, stored_caveats
+from .caveats import caveats_of_predictions, caveats_of_runs
 from .score_result import ScoredPredictions
 from .score_spans import SpanScores, score_span_file
 from .span_files import holds_spans
@@ -57,18 +57,29 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
         splits = {"train": _train(task, folder), split: read_split(task, folder, split=split)}
         return dataclasses.replace(found, caveats=find_caveats(task, splits, None, max_length=0))
     examples = read_split(task, folder, split=split)
-    predicted = read_predictions(path, task, examples, split=split)
-    return score_examples(predicted, examples, task, folder, split=split, origin=str(path))
+    names = names_in_predictions(task, split, {example.id: example.texts for example in examples})
+    predicted = read_predictions(path, task, examples, split=split, names=names)
+    probabilities = read_probabilities(path, task, examples, names=names)
+    return score_examples(predicted, examples, task, folder, split=split, origin=str(path), probabilities=probabilities)
 
 
 def score_examples(
-    predicted: Sequence[str | float], examples: Sequence[Example], task: Task, folder: Path, *, split: str, origin: str
+    predicted: Sequence[str | float],
+    examples: Sequence[Example],
+    task: Task,
+    folder: Path,
+    *,
+    split: str,
+    origin: str,
+    probabilities: Rows | None = None,
 ) -> ScoredPredictions:
-    """Score predictions for the examples of a split, in their order."""
+    """Score predictions for the examples of a split, in their order; probabilities are of the task's labels."""
     splits = {"train": _train(task, folder)} | {split: examples}
     reference = GoldReference(task=task, data="", gold={name: _gold(found) for name, found in splits.items()})
     caveats = caveats_of_predictions(predicted, splits, reference)
-    return score_predictions(predicted, reference, split=split, origin=origin, caveats=caveats)
+    return score_predictions(
+        predicted, reference, split=split, origin=origin, caveats=caveats, probabilities=probabilities
+    )
 
 
 def _train(task: Task, folder: Path) -> list[Example]:
@@ -98,6 +109,7 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
         split=split,
         origin=f"run {run_id}{_fold_name(record)}",
         caveats=caveats,
+        probabilities=record.probabilities.get(split),
     )
 
 
@@ -169,8 +181,13 @@ def score_predictions(
     split: str,
     origin: str,
     caveats: Sequence[Caveat] | None = None,
+    probabilities: Rows | None = None,
 ) -> ScoredPredictions:
-    """Score predictions in the order of the gold labels."""
+    """Score predictions in the order of the gold labels.
+
+    Args:
+        probabilities: of the task's labels, by example.
+    """
     task, gold = reference.task, reference.gold[split].gold
     score = reference.score(gold, predicted)
     bounds, method = example_interval([reference.score_of(predicted, split=split)], reference, split=split)
@@ -190,7 +207,7 @@ def score_predictions(
         precision_recall=(
             precision_recall_f1(task.metric, gold, predicted, **positives) if task.metric in COUNTING else None
         ),
-        classes=scores_by_class(task, gold, predicted),
+        by_class=class_report(reference, predicted, probabilities, split=split),
         conventions=(
             tuple(scoring_conventions(_texts(gold), _texts(predicted), raw_text=task.is_raw_text(split)))
             if task.metric == "entity_f1"
@@ -213,19 +230,6 @@ def further_scores(task: Task, gold: Sequence[str | float], predicted: Sequence[
 def spearman(gold: Sequence[str | float], predicted: Sequence[str | float]) -> float:
     """Spearman's rank correlation; 0 where either side is constant."""
     return pearson(rankdata([float(score) for score in gold]), rankdata([float(score) for score in predicted]))
-
-
-def scores_by_class(
-    task: Task, gold: Sequence[str | float], predicted: Sequence[str | float]
-) -> dict[str, PrecisionRecallF1]:
-    """Scores of PICO classes (by words), entity types (by mentions, where there are types) or labels; {} for scores."""
-    if task.metric == "pico_f1":
-        return pico_scores(_texts(gold), _texts(predicted), positives=task.positive_labels)
-    if task.output in ("single_label", "multi_label"):
-        sets = task.output == "multi_label"
-        return dict(class_scores(_texts(gold), _texts(predicted), labels=task.labels, sets=sets))
-    is_typed = task.task_type == "ner" and any("-" in label for label in task.labels)
-    return entity_scores(_texts(gold), _texts(predicted)) if is_typed else {}
 
 
 def _texts(labels: Sequence[str | float]) -> list[str]:

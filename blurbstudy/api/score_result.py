@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from ..config import JsonObject
 from ..metrics import METRICS, Convention, PrecisionRecallF1
+from ..stats.classes.class_report import ClassReport
 from ..stats.intervals import Interval
+from ..tables.class_scores import ranking_lines, report_lines, report_tables
 from ..tables.formatting import format_interval, format_number
 from ..tables.table import Table
 from ..tasks import Task
@@ -40,7 +42,7 @@ class ScoredPredictions:
     method: str  # of the interval, or "none: " and the reason
     trivial: float  # score of the trivial baseline
     precision_recall: PrecisionRecallF1 | None  # None if the metric has none
-    classes: Mapping[str, PrecisionRecallF1]  # PICO classes, or entity types if there are several
+    by_class: ClassReport  # classes, labels or entity types
     conventions: Sequence[Convention]  # other ways to count entities, strict first
     others: Mapping[str, float]  # additional metrics by name
     caveats: Sequence[Caveat] | None = None  # None: not looked for
@@ -62,7 +64,7 @@ class ScoredPredictions:
             "interval_by": self.method,
             "trivial": self.trivial,
             "precision_recall": None if self.precision_recall is None else dataclasses.asdict(self.precision_recall),
-            "classes": {name: dataclasses.asdict(scores) for name, scores in self.classes.items()},
+            **self.by_class.to_dict(),
             "conventions": [dataclasses.asdict(convention) for convention in self.conventions],
             "others": dict(self.others),
             "caveats": None if self.caveats is None else [caveat.to_dict() for caveat in self.caveats],
@@ -85,10 +87,7 @@ class ScoredPredictions:
                 f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
             )
         lines += [f"{_title(name)} (additional metric): {_percent(value)}" for name, value in self.others.items()]
-        for name, scores in self.classes.items():
-            lines.append(_row(name, scores.precision, scores.recall, scores.f1, scores.gold, scores.predicted))
-        if self.classes:
-            lines.insert(-len(self.classes), HEADER.format("class"))
+        lines += report_lines(self.by_class)
         if self.conventions:
             lines += ["", "The same predictions under every scoring convention (not comparable with each other):"]
             lines.append(HEADER.format("convention"))
@@ -99,13 +98,14 @@ class ScoredPredictions:
 
     def _repr_html_(self) -> str:
         rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
-        rows += [(f"F1 of {name}", _percent(scores.f1), "–", f"{scores.gold}") for name, scores in self.classes.items()]
         rows += [(_title(name), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
         rows.append(
             (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
         )
         title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% CI (examples)", "n")
-        return Table(title=title, columns=columns, rows=rows, caption=self.origin, notes=self._notes())._repr_html_()
+        notes = [*self._notes(), *ranking_lines(self.by_class.ranking)]
+        scores = Table(title=title, columns=columns, rows=rows, caption=self.origin, notes=notes)
+        return "".join(table._repr_html_() for table in (scores, *report_tables(self.by_class)))
 
     def _notes(self) -> list[str]:
         return [*caveat_lines(self.caveats, self.split), *describe_scoring(self.task, [self.split])]

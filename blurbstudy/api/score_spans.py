@@ -45,6 +45,7 @@ class SpanScores:
     types: Mapping[str, Mapping[str, PrecisionRecallF1]]  # type -> as scores
     interval: Interval | None  # 95% over documents, of exact F1; None if undefined
     method: str  # of the interval, or "none: " and the reason
+    type_intervals: Mapping[str, tuple[Interval | None, str]]  # type -> that of its exact F1, and its method
     notes: Sequence[str]  # what is left out or trusted
     caveats: Sequence[Caveat] | None = None  # None: not looked for
 
@@ -66,7 +67,10 @@ class SpanScores:
             "interval": None if self.interval is None else list(self.interval),
             "interval_by": self.method,
             **_values(self.scores),
-            "types": {kind: _values(scores) for kind, scores in self.types.items()},
+            "types": {
+                kind: _values(scores) | dict(zip(("interval", "interval_by"), self.type_intervals[kind], strict=True))
+                for kind, scores in self.types.items()
+            },
             "notes": list(self.notes),
             "caveats": None if self.caveats is None else [caveat.to_dict() for caveat in self.caveats],
         }
@@ -84,6 +88,7 @@ class SpanScores:
             for match, values in scores.items():
                 lines.append(f"{f'{kind}, {match}':<28}" + "".join(f"{cell:>13}" for cell in _cells(values)))
         lines += [f"{match}: {meaning}" for match, meaning in MATCHES.items()]
+        lines += self._type_lines() if len(self.types) > 1 else []
         return "\n".join([*lines, *self.notes, *caveat_lines(self.caveats, self.split)])
 
     def _repr_html_(self) -> str:
@@ -91,7 +96,7 @@ class SpanScores:
         named = [("all types", self.scores), *self.types.items()]
         rows = [(f"{kind}, {match}", *_cells(s)) for kind, scores in named for match, s in scores.items()]
         caption = "; ".join([self.origin, f"95% CI of exact F1 {self._interval()}", *self.notes])
-        notes = caveat_lines(self.caveats, self.split)
+        notes = [*self._type_lines(), *caveat_lines(self.caveats, self.split)]
         return Table(
             title=f"{self.task.name}, {self.split}: spans (times 100)",
             columns=columns,
@@ -100,11 +105,12 @@ class SpanScores:
             notes=notes,
         )._repr_html_()
 
-    def _interval(self) -> str:
-        if self.interval is None:
-            return self.method
-        low, high = self.interval
-        return f"{format_interval((100 * low, 100 * high))} ({self.method})"
+    def _type_lines(self) -> list[str]:
+        return [f"95% CI of exact F1 of {kind}: {self._interval(kind)}" for kind in self.types]
+
+    def _interval(self, kind: str = "") -> str:
+        interval, method = self.type_intervals[kind] if kind else (self.interval, self.method)
+        return method if interval is None else f"{format_interval((100 * interval[0], 100 * interval[1]))} ({method})"
 
 
 def score_span_file(path: Path, task: Task, folder: Path, *, split: str) -> SpanScores:
@@ -138,14 +144,15 @@ def score_spans(
     """Score the spans of each document, whose starts and ends count characters."""
     terms = _terms(gold, predicted)
     bounds, method = _interval(terms["exact"])
-    types = sorted(_types(gold) | _types(predicted))
+    by_type = {kind: _terms_of_type(gold, predicted, kind) for kind in sorted(_types(gold) | _types(predicted))}
     return SpanScores(
         task=task,
         split=split,
         origin=origin,
         documents=len(gold),
-        scores={match: scores_from_counts(rows.sum(axis=0)) for match, rows in terms.items()},
-        types={kind: _of_type(gold, predicted, kind) for kind in types},
+        scores=_scores(terms),
+        types={kind: _scores(of_type) for kind, of_type in by_type.items()},
+        type_intervals={kind: _interval(of_type["exact"]) for kind, of_type in by_type.items()},
         interval=bounds,
         method=method,
         notes=tuple(notes),
@@ -163,9 +170,13 @@ def _terms(gold: Spans, predicted: Spans) -> dict[str, np.ndarray]:
     return {"exact": count_terms(exact), "overlap": count_terms(overlap)}
 
 
-def _of_type(gold: Spans, predicted: Spans, kind: str) -> dict[str, PrecisionRecallF1]:
+def _terms_of_type(gold: Spans, predicted: Spans, kind: str) -> dict[str, np.ndarray]:
     sides = ([[m for m in mentions if m.type == kind] for mentions in side] for side in (gold, predicted))
-    return {match: scores_from_counts(rows.sum(axis=0)) for match, rows in _terms(*sides).items()}
+    return _terms(*sides)
+
+
+def _scores(terms: Mapping[str, np.ndarray]) -> dict[str, PrecisionRecallF1]:
+    return {match: scores_from_counts(rows.sum(axis=0)) for match, rows in terms.items()}
 
 
 def _interval(terms: np.ndarray) -> tuple[Interval | None, str]:

@@ -5,11 +5,12 @@ tables, and what `blurbstudy predict` writes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from ..errors import DataError, ParameterError
+from ..inference.inputs.names import names_in_predictions
 from ..inference.inputs.records import document_of_words
 from ..inference.outputs.formats import brat_name
 from ..metrics import decode_tags
@@ -22,7 +23,7 @@ from ..tasks.formats.lines import LineErrors, describe_columns, quote, raise_dat
 from ..tasks.formats.records import first_record
 from ..tasks.formats.span_checks import SpanChecks
 from ..tasks.formats.standoff import Entity, StandoffDocument, read_brat, standoff_files
-from ..tasks.prediction_files import unescape
+from ..tasks.prediction_files import fitting_names, unescape
 from ..tasks.task import CustomForm, split_tags
 
 TSV_COLUMNS = ["id", "start", "end", "type", "text"]  # of predict's TSV, before the probability
@@ -82,18 +83,28 @@ def predicted_entities(
     Raises:
         DataError: the predictions are malformed, are for other documents or texts, or lack some.
     """
-    form = task.of_split(split)
-    names = _names(gold, form)
+    own = _names(gold, task.of_split(split))
+    places = {str(i): (document.text,) for i, document in enumerate(gold)}
+    by_predict = {
+        written: int(place or -1)  # -1: a text that is not scored, such as one that occurs again
+        for name, place in names_in_predictions(task, split, places).items()
+        for written in (name, brat_name(name))
+    }
     notes: list[str] = []
     if _is_predict_tsv(path):
+        ids = (unescape(line.split("\t")[0]) for line in read_lines(path)[1:])
+        names = fitting_names(ids, own, by_predict)
         by_document = _read_tsv(path, task, gold, names, split=split)
         if silent := len(gold) - len(by_document):
             notes.append(f"{silent} of {len(gold)} documents have no predicted entity")
         return [by_document.get(i, []) for i in range(len(gold))], notes
-    documents, notes = _read_documents(path, task, gold, split=split)
+    documents, notes = _read_documents(path, task, gold, by_predict, split=split)
+    names = fitting_names((document.id for document in documents), own, by_predict)
     by_document = {}
     for document in documents:
         position = names.get(document.id)
+        if position == -1:
+            continue
         if position is None:
             raise DataError(
                 f"{path}: document {quote(document.id)} is not in {task.name} {split} ({len(gold)} documents, the "
@@ -130,7 +141,7 @@ def _names(gold: Sequence[StandoffDocument], form: Task) -> dict[str, int]:
 
 
 def _read_documents(
-    path: Path, task: Task, gold: Sequence[StandoffDocument], *, split: str
+    path: Path, task: Task, gold: Sequence[StandoffDocument], by_predict: Mapping[str, int], *, split: str
 ) -> tuple[list[StandoffDocument], list[str]]:
     policies = task.of_split(split).custom or CustomForm()
     custom = CustomForm(discontinuous=policies.discontinuous, mismatched=policies.mismatched)
@@ -138,6 +149,7 @@ def _read_documents(
         checks = SpanChecks(custom.mismatched)
         texts = {brat_name(document.id): document.text for document in gold}
         texts |= {document.id: document.text for document in gold}
+        texts = {name: gold[place].text for name, place in by_predict.items() if place >= 0} | texts
         documents = read_brat(path, discontinuous=custom.discontinuous, checks=checks, texts=texts)
         passed_over = standoff_files(path).passed_over.total()
         notes = [f"{passed_over} other files of the folder are passed over"] if passed_over else []
@@ -167,7 +179,7 @@ def _is_predict_tsv(path: Path) -> bool:
 
 
 def _read_tsv(
-    path: Path, task: Task, gold: Sequence[StandoffDocument], names: dict[str, int], *, split: str
+    path: Path, task: Task, gold: Sequence[StandoffDocument], names: Mapping[str, int], *, split: str
 ) -> dict[int, list[Entity]]:
     """The entities in a TSV of `blurbstudy predict` by the position of their document."""
     errors, checks = LineErrors(path), SpanChecks()
@@ -181,6 +193,8 @@ def _read_tsv(
         name, start, end, kind, surface = cells[: len(TSV_COLUMNS)]
         if (position := names.get(name)) is None:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {task.name} {split}", "correct the line")
+        elif position == -1:
+            continue
         elif not (start.isdecimal() and end.isdecimal() and kind.strip()):
             errors.add(number, quote(line), "start and end as integers, and a type", "restore the line")
         elif checks.accepts(f"{path}, line {number}", gold[position].text, int(start), int(end), surface):

@@ -27,7 +27,10 @@ EXAMPLES = {
         "blurbstudy finetune --task BIOSSES --encoder encoders/pubmed-bert --data blurb",
         "blurbstudy finetune --task ner --train train/ --encoder hub:PubMedBERT-BASE",
     ),
-    "export": ("blurbstudy export 7dcc729e --to model",),
+    "export": (
+        "blurbstudy export 7dcc729e --to model",
+        "blurbstudy export model --onnx --to model-onnx --texts abstracts.txt",
+    ),
     "plan": ("blurbstudy plan --scale small --data blurb", "blurbstudy plan -p seeds 10"),
     "predict": (
         "blurbstudy predict texts/ --model model --to predictions.html",

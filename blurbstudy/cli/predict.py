@@ -64,12 +64,23 @@ def predict(
         bool, typer.Option("--skip-errors", help="Skip unreadable documents and list them at the end.")
     ] = False,
     batch_tokens: Annotated[int, typer.Option(help="Sub-words per batch.")] = 4096,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="Abstain below this probability (0 to 1): such labels and entities are left out and counted.",
+            show_default=False,
+        ),
+    ] = None,
+    raw_confidence: Annotated[
+        bool, typer.Option("--raw-confidence", help="Probabilities as computed, without the model's calibration.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Predict entities, labels or scores for new text with a fine-tuned model.
 
     Offsets count the characters of the input text. The probability of an entity is the mean over its words of the
-    probability of their tags. Exit codes: 0 after success, 2 after an error.
+    probability of their tags, calibrated if the model directory has a calibration. Exit codes: 0 after success, 2
+    after an error.
     """
     if model is None:
         raise ParameterError("no model; name the directory that finetune or export wrote (--model DIR)")
@@ -77,6 +88,8 @@ def predict(
         raise ParameterError(
             f"--batch-tokens {batch_tokens} is out of bounds; use {MIN_BATCH_TOKENS} to {MAX_BATCH_TOKENS}"
         )
+    if min_confidence is not None and not 0 <= min_confidence <= 1:
+        raise ParameterError(f"--min-confidence {min_confidence:g} is out of bounds; use 0 to 1")
     check_device(device)
     try:
         _predict(
@@ -88,6 +101,8 @@ def predict(
             columns=columns,
             skip_errors=skip_errors,
             batch_tokens=batch_tokens,
+            min_confidence=min_confidence,
+            raw_confidence=raw_confidence,
             device=device,
         )
     except BrokenPipeError:  # the reader of standard output has closed it
@@ -104,6 +119,8 @@ def _predict(
     columns: str | None,
     skip_errors: bool,
     batch_tokens: int,
+    min_confidence: float | None,
+    raw_confidence: bool,
     device: str,
 ) -> None:
     from ..inference.inputs import readers, records
@@ -117,12 +134,15 @@ def _predict(
     readers.check_exists(source)
     roles = parse_columns(columns) if columns is not None else {}
     records.check_roles(roles)
-    from ..inference.model_directory.directory import read_model_directory
-    from ..inference.pipeline import Predictor, predict_to_output  # with torch: after all checks
+    from ..inference.abstention import Coverage, check_minimum, error_on_test
+    from ..inference.pipeline import Predictor, predict_to_output
+    from ..inference.read_model import read_model  # with torch, unless it is ONNX: after all checks
 
-    directory = read_model_directory(model)
+    directory = read_model(model)
     task = directory.task
     formats.check_fits(output_name, task)
+    if min_confidence is not None:
+        check_minimum(min_confidence, task)
     input_name = readers.input_format(source, task, input_format)
     if input_format == "auto" and input_name != readers.TEXT == readers.SUFFIXES.get(Path(source).suffix.lower()):
         typer.echo(f"{source}: read as {input_name} by its content; --input-format text reads it as one text", err=True)
@@ -130,17 +150,38 @@ def _predict(
         typer.echo(f"{source}: {passed_over_sentence(passed_over)}", err=True)
     items = readers.read_documents(source, task, format_name=input_name, columns=roles)
     settings = {
-        "model": directory.checkpoint.fingerprint,
+        "model": directory.fingerprint,
         "input format": input_name,
         "columns": roles,
         "batch tokens": batch_tokens,
     }
-    output = resumable.open_output(to, sys.stdout, task, output_name, settings=settings)
-    predictor = Predictor(directory, device=device, batch_tokens=batch_tokens)
+    coverage = None if min_confidence is None else Coverage(min_confidence)
+    predictor = Predictor(directory, device=device, batch_tokens=batch_tokens, raw_confidence=raw_confidence)
+    if predictor.calibration or coverage:  # otherwise, outputs of earlier versions can be resumed
+        fitted = predictor.calibration.to_dict() if predictor.calibration else None
+        settings |= {"calibration": fitted, "minimum": min_confidence}
+    known = "calibration" in directory.run and task.output != "score"
+    appendix = ""
+    if known and output_name == "html":
+        from ..tables.calibration import calibration_html
+
+        appendix = calibration_html(directory.run)
+    output = resumable.open_output(to, sys.stdout, task, output_name, settings=settings, appendix=appendix)
+    if known:
+        from ..inference.model_directory.card_calibration import summary as summary_of_calibration
+
+        as_computed = "as computed (--raw-confidence)"
+        typer.echo(f"confidence: {as_computed if raw_confidence else summary_of_calibration(directory.run)}", err=True)
     if output.ids:
         typer.echo(f"{to}: resuming after {_count(len(output.ids), 'document')}", err=True)
     with _progress_bar(readers.input_size(source)) as progress:
-        summary = predict_to_output(predictor, items, output, skip_errors=skip_errors, progress=progress)
+        summary = predict_to_output(
+            predictor, items, output, skip_errors=skip_errors, progress=progress, coverage=coverage
+        )
+    if coverage:
+        typer.echo(f"{coverage.text(task)}{' (of this run)' if summary.resumed else ''}", err=True)
+        if not raw_confidence and (tested := error_on_test(directory.run, coverage.minimum, task)):
+            typer.echo(tested, err=True)
     if errors := summary.errors.text(summary.documents):
         typer.echo(f"blurbstudy: {errors}", err=True)
     if summary.renamed:

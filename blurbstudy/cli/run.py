@@ -224,8 +224,9 @@ def _execute(
 
     with progress_bar.page_progress(list(plan)) as on_end:
         executions = execute.execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
-    index = html.build_report(folder, scale=scale, store=store)
-    if folder == paths.report_folder(scale):
+    is_default = folder == paths.report_folder(scale)
+    index = html.build_report(folder, scale=scale, store=store, has_first_page=is_default)
+    if is_default:
         html.build_first_page(folder.parent)
     typer.echo(f"report: {index}\nopen it in a browser: {index.resolve().as_uri()}")
     messages: dict[str, list[str]] = {}

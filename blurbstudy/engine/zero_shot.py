@@ -17,7 +17,8 @@ from ..store.run_store import RunStore
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
-from ..training.evaluation import decode, evaluation_batches, gold_of, predict
+from ..training.decoding import decode, gold_of
+from ..training.evaluation import evaluation_batches, predict
 from ..training.provenance import pick_device
 from .sources.sources import EncoderSource, Sources
 

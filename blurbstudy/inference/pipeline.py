@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import DataError
+from .abstention import Coverage
 from .inputs.documents import Document, Item, ReadError
 from .outputs.resumable import Output, check_resumed
 from .predictor import Predictor
@@ -58,11 +59,13 @@ def predict_to_output(
     *,
     skip_errors: bool,
     progress: ProgressCallback | None = None,
+    coverage: Coverage | None = None,
 ) -> PredictionSummary:
     """Predict for all documents and write each chunk as soon as it is predicted.
 
     Args:
         skip_errors: count read errors instead of stopping at the first one.
+        coverage: withholds what is below its minimum, and counts.
 
     Raises:
         DataError: a document cannot be read; the predictions before it are written.
@@ -89,6 +92,8 @@ def predict_to_output(
             if written < len(documents):
                 # The whole chunk is predicted, so that a resumed run has the same batches and writes the same bytes.
                 predictions = predictor.predict(documents)[written:]
+                if coverage:
+                    predictions = [coverage.withhold(prediction) for prediction in predictions]
                 output.write(predictions)
                 summary.entities += sum(len(prediction.entities) for prediction in predictions)
             if error is not None:

@@ -12,13 +12,22 @@ from .inputs.records import document_of_words
 from .predictor import Prediction, Predictor
 
 
-def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[str | float]:
-    """Predictions in the order of the examples and in the form of `Example.label`; the words of tagged sentences are
-    not split again.
+def predict_examples(
+    predictor: Predictor, task: Task, examples: Sequence[Example]
+) -> tuple[list[str | float], list[list[float]] | None]:
+    """Predictions in the order of the examples and in the form of `Example.label`, and the probabilities of the task's
+    labels where the model has them; the words of tagged sentences are not split again.
     """
+    predictions = predictions_of_examples(predictor, task, examples)
+    known = predictions and all(label in predictions[0].probabilities for label in task.labels) and task.labels
+    probabilities = [[one.probabilities[label] for label in task.labels] for one in predictions] if known else None
+    return [as_label(task, prediction) for prediction in predictions], probabilities
+
+
+def predictions_of_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[Prediction]:
+    """As `predict_examples`, but as the predictor gives them."""
     check_fits(predictor.task, task)
-    predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
-    return [_as_label(task, prediction) for prediction in predictions]
+    return predictor.predict([document_of_example(task, number, example) for number, example in enumerate(examples)])
 
 
 def check_fits(model: Task, task: Task) -> None:
@@ -38,13 +47,15 @@ def _labels(task: Task) -> list[str]:
     return [label for label in task.labels if label != OUTSIDE]
 
 
-def _document(task: Task, number: int, example: Example) -> Document:
+def document_of_example(task: Task, number: int, example: Example) -> Document:
+    """The input of an example; the words of a tagged sentence are not split again."""
     if task.output != "token_labels":
         return Document(str(number), example.texts)
     return document_of_words(str(number), [example.texts])
 
 
-def _as_label(task: Task, prediction: Prediction) -> str | float:
+def as_label(task: Task, prediction: Prediction) -> str | float:
+    """A prediction in the form of `Example.label`."""
     if task.output == "token_labels":
         return " ".join(prediction.sentences[0].tags)
     if task.output == "score":

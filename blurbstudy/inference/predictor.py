@@ -2,27 +2,29 @@
 
 Entities are decoded from the most probable tag of each word, and an I tag without a preceding B starts an entity, as in
 transformers' pipeline with aggregation_strategy="first". The probability of an entity is the mean over its words of the
-probability of their tags.
+probability of their tags. The model directory's calibration then changes probabilities, never labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ..metrics.entities import decode_tags
 from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
 from ..tasks.text.sentences import sentence_words
 from ..tasks.text.words import Span
-from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
-from ..training.provenance import pick_device
+from ..training.decoding import EVALUATION_TOKENS, decode
+from .calibration import calibration_of
 from .inputs.documents import Document
-from .model_directory.directory import ModelDirectory, load_classifier
 from .word_features import WordFeatures
+
+if TYPE_CHECKING:
+    from .read_model import AnyModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Entity:
     end: int
     type: str
     text: str
-    probability: float  # mean over its words of the probability of their tags
+    probability: float  # mean over its words of the probability of their tags, calibrated if the model is
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,11 @@ class Prediction:
     document: Document
     entities: tuple[Entity, ...] = ()
     sentences: tuple[TaggedSentence, ...] = ()
-    label: str | None = None  # the most probable one
-    labels: tuple[str, ...] | None = None  # those with a probability above 1/2
+    label: str | None = None  # the most probable one; None if it is withheld
+    labels: tuple[str, ...] | None = None  # those with a probability above the model's threshold
     score: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)  # label -> probability
+    withheld: int | None = None  # predictions below the minimum of confidence, left out; None: no minimum
 
     @property
     def id(self) -> str:
@@ -72,18 +75,24 @@ class Predictor:
     Args:
         device: auto, cpu or cuda.
         batch_tokens: sub-words per batch.
+        raw_confidence: probabilities as computed, without the directory's calibration.
     """
 
     def __init__(
-        self, directory: ModelDirectory, *, device: str = "auto", batch_tokens: int = EVALUATION_TOKENS
+        self,
+        directory: AnyModel,
+        *,
+        device: str = "auto",
+        batch_tokens: int = EVALUATION_TOKENS,
+        raw_confidence: bool = False,
     ) -> None:
         self.directory = directory
+        self.calibration = None if raw_confidence else calibration_of(directory.run)
         self.task: Task = directory.task
         self.batch_tokens = batch_tokens
         self.truncated = 0  # classified documents so far that fill a sequence, so that the rest of their text is cut
-        self.device = pick_device(device)
-        self.model = load_classifier(directory, device=self.device).eval()
-        self._tokenizer = directory.checkpoint.tokenizer()
+        self.outputs_of = directory.load(device)
+        self._tokenizer = directory.tokenizer()
         self._word_features = WordFeatures(self._tokenizer, max_length=directory.settings.max_length)
 
     def predict(self, documents: Sequence[Document]) -> list[Prediction]:
@@ -125,6 +134,8 @@ class Predictor:
         for first, last, kind in decode_tags(sentence.tags, scheme="default"):
             start, end = sentence.words[first][0], sentence.words[last - 1][1]
             probability = float(probabilities[first:last].mean())
+            if self.calibration:
+                probability = float(self.calibration.binary([probability])[0])
             entities.append(Entity(start, end, kind or self.task.name, text[start:end], probability))
         return entities
 
@@ -138,14 +149,18 @@ class Predictor:
         lengths = np.diff(features.offsets).reshape(len(documents), -1)
         self.truncated += int((lengths.max(1) >= settings.max_length).sum())
         outputs = self._outputs(features)
-        decoded = decode(outputs, features, self.task, tag_scheme=self._tag_scheme)
+        decoded = decode(outputs, features, self.task, tag_scheme=self._tag_scheme, threshold=settings.threshold)
         if self.task.output == "score":
             return [
                 Prediction(document, score=float(score)) for document, score in zip(documents, decoded, strict=True)
             ]
         multi_label = self.task.output == "multi_label"
-        rows = (1 / (1 + np.exp(-outputs.astype(np.float64))) if multi_label else _softmax(outputs)).tolist()
-        probabilities = [dict(zip(self.task.labels, row, strict=True)) for row in rows]
+        rows = 1 / (1 + np.exp(-outputs.astype(np.float64))) if multi_label else _softmax(outputs)
+        if self.calibration and multi_label:
+            rows = self.calibration.label_sets(rows, self.task.labels)
+        elif self.calibration:
+            rows = self.calibration.distributions(rows)
+        probabilities = [dict(zip(self.task.labels, row, strict=True)) for row in rows.tolist()]
         if multi_label:
             return [
                 Prediction(document, labels=tuple(filter(None, str(labels).split(","))), probabilities=row)
@@ -162,10 +177,7 @@ class Predictor:
 
     def _outputs(self, features: Features) -> np.ndarray:
         """(targets, outputs) of the model."""
-        n_heads = self.model.architecture.n_heads
-        batches = evaluation_batches(features, members=1, n_heads=n_heads, tokens=self.batch_tokens)
-        with torch.inference_mode():  # faster than no_grad
-            return predict(self.model, batches, device=self.device, autocast=False)[0]
+        return self.outputs_of(features, self.batch_tokens)
 
 
 def split_words(document: Document, rule: str) -> list[tuple[Span, ...]]:

@@ -5,15 +5,11 @@ are split into overlapping windows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tasks.features import Features, special_tokens, without_truncation
+from ..tasks.features import FastTokenizer, Features, special_tokens, without_truncation
 from ..tasks.windows import overlapping_windows
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 MAX_CACHED_WORDS = 200_000  # the cache of sub-words is emptied beyond, since inputs may be long
 
@@ -22,13 +18,12 @@ class WordFeatures:
     """Converts sentences of words to features.
 
     Args:
-        tokenizer: a fast tokenizer of transformers.
         max_length: sub-words per sequence, special tokens included.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, max_length: int) -> None:
+    def __init__(self, tokenizer: FastTokenizer, *, max_length: int) -> None:
         self._tokenizer = without_truncation(tokenizer.backend_tokenizer, words=True)
-        self._unknown = int(tokenizer.unk_token_id or 0)  # pyright: ignore[reportArgumentType]
+        self._unknown = int(tokenizer.unk_token_id or 0)  # pyright: ignore[reportAttributeAccessIssue]
         self._begin, self._end = special_tokens(self._tokenizer)
         self._room = max_length - len(self._begin) - len(self._end)
         self._cache: dict[str, list[int]] = {}

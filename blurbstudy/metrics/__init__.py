@@ -13,17 +13,18 @@ from .class_scores import (
     LABEL_MACRO_F1,
     MACRO_F1,
     MCC,
-    class_scores,
+    counts_by_class,
 )
 from .conventions import Convention, scoring_conventions
 from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
 from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
 from .entities import Mention, bio_to_io, decode_tags, io_to_bio
-from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, entity_scores, io_ceiling
+from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, entity_terms_by_type, io_ceiling
 from .metric import Metric
 from .micro_f1 import MICRO_F1, micro_f1
 from .pearson import PEARSON, is_correlated, pearson
-from .pico_f1 import PICO_F1, pico_f1, pico_scores
+from .pico_f1 import PICO_F1, pico_f1, pico_terms
+from .ranking import RANKINGS, Ranking
 from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
 METRICS: dict[str, Metric] = {

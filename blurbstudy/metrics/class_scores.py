@@ -5,11 +5,10 @@ Each is a function of three counts per class, as in scikit-learn: right (gold an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from .counts import PrecisionRecallF1, scores_from_counts
 from .metric import Metric, ratio
 
 
@@ -35,19 +34,16 @@ def _terms(gold: Sequence[set[str]], predicted: Sequence[set[str]], positives: S
     return counts.reshape(len(gold), -1).astype(np.float64)
 
 
-def class_scores(
+def counts_by_class(
     gold: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str], sets: bool = False
-) -> Mapping[str, PrecisionRecallF1]:
-    """Label -> precision, recall, F1 and counts.
+) -> np.ndarray:
+    """COUNTS of each example by label: (examples, labels, 4).
 
     Args:
         sets: gold and predictions are label sets, joined by commas.
     """
-    counts = (label_set_terms if sets else class_terms)(gold, predicted, labels).sum(axis=0).reshape(len(labels), 3)
-    return {
-        label: scores_from_counts(np.array([right, n_gold, right, n_predicted]))
-        for label, (right, n_gold, n_predicted) in zip(labels, counts, strict=True)
-    }
+    terms = (label_set_terms if sets else class_terms)(gold, predicted, labels)
+    return terms.reshape(len(gold), len(labels), 3)[..., [0, 1, 0, 2]]
 
 
 def macro_f1_from_sums(sums: np.ndarray) -> np.ndarray:

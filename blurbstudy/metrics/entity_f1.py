@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from .counts import COUNTS, PrecisionRecallF1, count_terms, f1_from_counts, scores_from_counts
+from .counts import COUNTS, count_terms, f1_from_counts
 from .entities import bio_to_io, io_to_bio, mention_pairs, split_gold, tag_pairs
 from .metric import Metric
 
@@ -32,15 +32,16 @@ def entity_terms(
     return count_terms(rows)
 
 
-def entity_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, PrecisionRecallF1]:
-    """Entity type -> precision, recall, F1 and counts of its mentions under strict BIO, types sorted."""
-    counts: dict[str, np.ndarray] = {}
-    for expected, actual in mention_pairs(gold, predicted):
+def entity_terms_by_type(gold: Sequence[str], predicted: Sequence[str], types: Sequence[str]) -> np.ndarray:
+    """COUNTS of each sentence's mentions of each type under strict BIO: (sentences, types, 4)."""
+    places = {kind: i for i, kind in enumerate(types)}
+    terms = np.zeros((len(gold), len(types), len(COUNTS)))
+    for row, (expected, actual) in zip(terms, mention_pairs(gold, predicted), strict=True):
         shared = set(expected).intersection(actual)
         for side, group in enumerate((shared, expected, shared, actual)):
             for mention in group:
-                counts.setdefault(mention.type, np.zeros(len(COUNTS)))[side] += 1
-    return {kind: scores_from_counts(counts[kind]) for kind in sorted(counts)}
+                row[places[mention.type], side] += 1
+    return terms
 
 
 def word_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ParameterError
-from .counts import COUNTS, PrecisionRecallF1, f1_from_counts, scores_from_counts
+from .counts import COUNTS, f1_from_counts
 from .entities import gold_words, tag_pairs
 from .metric import Metric
 
@@ -39,14 +39,6 @@ def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
 def pico_from_sums(sums: np.ndarray) -> np.ndarray:
     """Macro F1 (...) from sums of terms (..., classes x 4)."""
     return f1_from_counts(_by_class(sums)).mean(axis=-1)
-
-
-def pico_scores(
-    gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]
-) -> dict[str, PrecisionRecallF1]:
-    """Class -> precision, recall, F1 and counts of its words."""
-    sums = _by_class(pico_terms(gold, predicted, positives).sum(axis=0))
-    return {tag: scores_from_counts(class_sums) for tag, class_sums in zip(positives, sums, strict=True)}
 
 
 def _by_class(sums: np.ndarray) -> np.ndarray:

@@ -69,9 +69,12 @@ class Page:
     content: NotebookNode
 
 
-def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -> Path:
+def build_report(folder: Path, *, scale: str, store: Path | str | None = None, has_first_page: bool = False) -> Path:
     """Write a page for each notebook in `folder`/notebooks that was executed at this scale with this store (default:
     runs/SCALE), and the front page.
+
+    Args:
+        has_first_page: link to the page of all scales, which `build_first_page` writes.
 
     Returns:
         the path of the front page, index.html.
@@ -80,6 +83,7 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
     pages = [_read_page(folder / "notebooks", notebook, expected) for notebook in NOTEBOOKS]
     frame = _frame(f"scale {scale}") | {
         "scale": scale,
+        "up": "../index.html" if has_first_page else "",
         "banner": NOT_A_RESULT if scale == MINI or any(page.is_demo for page in pages) else "",
         "pages": pages,
     }

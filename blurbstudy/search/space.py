@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import Recipe
+from ..config import OPTIONAL, Recipe
 from ..errors import ParameterError, did_you_mean
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 
@@ -25,7 +25,7 @@ TECHNIQUES: Mapping[str, tuple[Callable[..., Stabilizer], Value]] = {
 RECIPE_FIELDS = tuple(
     field.name
     for field in dataclasses.fields(Recipe)
-    if field.name not in ("stabilizers", "train_on_dev", "n_evaluations")
+    if field.name not in ("stabilizers", "train_on_dev", "n_evaluations", *OPTIONAL)
 )
 
 

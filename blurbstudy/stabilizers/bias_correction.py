@@ -12,7 +12,7 @@ from .stabilizer import Stabilizer
 
 @dataclass(frozen=True)
 class BiasCorrection(Stabilizer):
-    """Divides Adam's moments by 1 - beta^t. It sets the recipe's field, so both spellings give the same run id."""
+    """Divides Adam's moments by 1 - beta^t."""
 
     name: ClassVar[str] = "bias_correction"
     title: ClassVar[str] = "Bias correction"

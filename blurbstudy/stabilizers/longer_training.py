@@ -11,7 +11,7 @@ from .stabilizer import Stabilizer
 
 @dataclass(frozen=True)
 class LongerTraining(Stabilizer):
-    """Trains for `epochs` epochs, with warm-up and decay stretched accordingly. It sets the recipe's field."""
+    """Trains for `epochs` epochs, with warm-up and decay stretched accordingly."""
 
     name: ClassVar[str] = "longer_training"
     title: ClassVar[str] = "Longer training"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import stdtrit
@@ -26,21 +26,38 @@ def example_interval(runs: Sequence[SplitScore], reference: Reference, *, split:
     Args:
         runs: the score of each; at least one.
     """
-    units, n_units = reference.resampling_units(split), reference.n_units(split)
     if reference.task.metric == "pearson":
         return _correlation_interval(runs, reference, split)
+
+    def mean_of_draws() -> np.ndarray:
+        rows = [run.bootstrap() for run in runs]
+        return np.mean([row for row in rows if row is not None], axis=0)
+
     counting = max(run.n_counting_units for run in runs)
-    scores = {run.score for run in runs}
-    if scores == {1.0}:  # every draw would have the same score
+    return share_interval([run.score for run in runs], counting, mean_of_draws, reference, split=split)
+
+
+def share_interval(
+    scores: Sequence[float], counting: int, draws: Callable[[], np.ndarray], reference: Reference, *, split: str
+) -> tuple[Interval | None, str]:
+    """95% interval of the mean of scores from 0 to 1 of runs, and its method, as `example_interval`.
+
+    Args:
+        counting: number of units that can be right or wrong.
+        draws: gives the mean on bootstrap draws of the units.
+    """
+    units, n_units = reference.resampling_units(split), reference.n_units(split)
+    if not counting:
+        return None, f"none: no {reference.resampling_unit(split)} that can be right or wrong"
+    if set(scores) == {1.0}:  # every draw would have the same score
         return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
-    if scores == {0.0}:
+    if set(scores) == {0.0}:
         return wilson_interval(0, counting), f"Wilson over {units}, none of which is right"
     if n_units < MIN_COUNTING_UNITS:
         return None, _too_few(n_units, reference, split)
     if counting < MIN_COUNTING_UNITS:
         return None, f"{_too_few(counting, reference, split)} that can be right or wrong"
-    rows = [run.bootstrap() for run in runs]
-    return percentile_interval(np.mean([row for row in rows if row is not None], axis=0)), f"bootstrap over {units}"
+    return percentile_interval(draws()), f"bootstrap over {units}"
 
 
 def _too_few(n: int, reference: Reference, split: str) -> str:

@@ -95,11 +95,15 @@ def bootstrap_of_sums(metric: str, sums: np.ndarray) -> np.ndarray | None:
 
 @functools.lru_cache(maxsize=1024)  # 32 kB each, and the terms
 def _bootstrap(metric: str, shape: tuple[int, ...], terms: bytes) -> np.ndarray:
-    sums = np.frombuffer(terms).reshape(shape)
-    counts = np.array_split(bootstrap_counts(len(sums)), len(_PARTS))
-    scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
+    scores = METRICS[metric].from_sums(bootstrap_sums(np.frombuffer(terms).reshape(shape)))
     scores.setflags(write=False)
     return scores
+
+
+def bootstrap_sums(sums: np.ndarray) -> np.ndarray:
+    """The sums of additive terms (units, terms) on bootstrap draws of the units: (RESAMPLES, terms)."""
+    counts = np.array_split(bootstrap_counts(len(sums)), len(_PARTS))
+    return np.concatenate([part.astype(np.float64) @ sums for part in counts])
 
 
 @functools.lru_cache(maxsize=4)

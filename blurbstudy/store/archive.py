@@ -284,6 +284,7 @@ def _check_content(name: str, store: RunStore) -> JsonObject | None:
 
 def _check_record(record: RunRecord) -> None:
     numbers = [record.seconds, record.peak_bytes, record.stopped_at_step, record.final_loss, record.constant_loss]
+    numbers += [record.threshold, record.planned_steps]
     columns = [*record.curve.values(), *record.predictions.values(), *record.last_predictions.values()]
     numbers += [*record.scores.values(), *(value for column in record.curve.values() for value in column)]
     numbers += [value for rows in record.probabilities.values() for row in rows for value in row]

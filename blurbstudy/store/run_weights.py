@@ -53,10 +53,15 @@ def word_splitter(store: RunStore, run_id: str) -> str:
     return _read(store, run_id, "words", str)
 
 
-def _read(store: RunStore, run_id: str, key: str, form: type) -> Any:
+def saved_threshold(store: RunStore, run_id: str) -> float:
+    """The probability above which a run's saved weights predict a label of a set."""
+    return _read(store, run_id, "threshold", float, default=0.5)
+
+
+def _read(store: RunStore, run_id: str, key: str, form: type, *, default: object = None) -> Any:
     path = weights_folder(store, run_id) / METADATA_FILE
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))[key]
+        value = dict(json.loads(path.read_text(encoding="utf-8"))).get(key, default)
         if isinstance(value, form):
             return value
         raise TypeError(key)
@@ -90,7 +95,8 @@ def weight_saver(
         others = {run_id: other for run_id in _other_seeds(store, record.config) if (other := store.get(run_id))}
         if keep == "best" and not all(_is_better(record, other) for other in others.values()):
             return
-        settings = settings_of(task, record.config.recipe, words=words() if task.output == "token_labels" else "")
+        splitter = words() if task.output == "token_labels" else ""
+        settings = settings_of(task, record.config.recipe, words=splitter, threshold=record.threshold or 0.5)
         save_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
             _prune(store, others)

@@ -72,13 +72,13 @@ def decide_family(comparisons: Mapping[Condition, Comparison]) -> dict[Condition
 def decide_levels(results: Results, *, baseline: str) -> list[Decision]:
     """Every level against the baseline: each effect over groups, followed by its groups.
 
-    Cells with the baseline's own runs are left out; of cells with the same runs only the first is tested. Groups with
-    fewer than two scored seeds are in no average.
+    Cells with the baseline's own runs are left out, and those without a score on either side; of cells with the same
+    runs only the first is tested. Groups with fewer than two scored seeds are in no average.
     """
     effects: dict[Condition, dict[Condition, Comparison]] = {}
     for condition in tested_conditions(results, baseline=baseline)[0]:
         change = results.compare(condition, condition._replace(level=baseline))
-        if change is not None:
+        if change is not None and change.n:
             effects.setdefault(condition._replace(group=ALL_GROUPS), {})[condition] = change
     averages: dict[Condition, Comparison] = {}
     for effect, members in effects.items():

@@ -22,11 +22,12 @@ DIFFERENCE_NOTE = (
     "95%: interval over seeds and test examples together, whose variances are added, also as a bar (dotted: zero; "
     "thick: over seeds alone, from three on). p is corrected for all comparisons, the interval is not, so one that "
     "leaves out zero can stand beside undecided. "
-    "80%: the smallest difference that 80% of studies of this size would decide (p < 0.05 without correction). "
+    "80%: the smallest difference that a study of this size detects with 80% power (p < 0.05 without correction). "
     "Differences of correlations are taken on Fisher's z scale."
 )
 
-ONE_SEED_DEMO = Remark("One seed: this shows that the machinery works and is not designed to decide anything.")
+ONE_SEED_DEMO = Remark("One seed: this demonstrates the tables and decides nothing.")
+NO_REMARK = Remark("")  # below a table whose place ONE_SEED_DEMO takes
 
 
 def paper_difference(results: Results, condition: Condition, *, baseline: str, paper: str) -> float | None:
@@ -37,7 +38,7 @@ def paper_difference(results: Results, condition: Condition, *, baseline: str, p
 
 
 def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table | Remark:
-    """Differences to the baseline, next to the differences between the paper's numbers."""
+    """Differences from the baseline, next to the differences between the paper's numbers."""
     if not results.decides:
         return ONE_SEED_DEMO
     decisions, beside = decide_levels(results, baseline=baseline), bool(paper) and results.shows_paper
@@ -61,9 +62,9 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     headers = (axes.level, "Task") if axes.group is None else (axes.level, axes.group)
     columns = (*headers, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here")
     columns += ("The paper's",) if beside else ()
-    n_effects = sum(decision.is_average for decision in decisions) or len(decisions)
+    n_effects = len({(decision.condition.level, decision.condition.column) for decision in decisions})
     notes = [
-        f"Difference to {in_sentence(baseline)}, times 100; positive: better. {DIFFERENCE_NOTE} Averages over "
+        f"Difference from {in_sentence(baseline)}, times 100; positive: better. {DIFFERENCE_NOTE} Averages over "
         f"encoders are tested first (Holm's correction over {n_effects}), and single encoders only where their average "
         "is decided (Holm's correction among them). All runs count, collapsed ones included; those that diverged "
         "count as the trivial baseline.",
@@ -80,6 +81,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
         caption=results.caption,
         notes=notes,
         runs=run_ids(results),
+        kind="paired",
     )
 
 
@@ -128,7 +130,7 @@ def _format_pairs(decision: Decision) -> str:
 def collapse_table(results: Results, *, title: str, baseline: str) -> Table | Remark:
     """The rate of collapse of every level against the baseline's, over all groups and columns."""
     if not results.decides:
-        return ONE_SEED_DEMO
+        return NO_REMARK
     decided = decide_collapse(results, baseline=baseline)
     rows = [
         (
@@ -162,14 +164,15 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     sentences = [_collapsed_runs(results)]
     if not results.decides:
         return KeyFinding(question=question, sentences=[*sentences, ONE_SEED_DEMO.text])
+    changed: dict[str, list[str]] = {}
     for level, (change, p) in decide_collapse(results, baseline=baseline).items():
         if p < 0.05:
-            word = "fewer" if change.difference < 0 else "more"
-            sentences.append(
-                f"{level}: {word} runs collapse than with {in_sentence(baseline)}, {change.collapsed[0]} of "
-                f"{change.n[0]} against {change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, "
-                f"{change.method})."
-            )
+            counts = " against ".join(f"{k} of {n}" for k, n in zip(change.collapsed, change.n, strict=True))
+            changed.setdefault("Fewer" if change.difference < 0 else "More", []).append(f"{level}, {counts} ({_p(p)})")
+    sentences += [
+        f"{word} runs collapse than with {in_sentence(baseline)}: {'; '.join(levels)}; exact tests, after Holm."
+        for word, levels in changed.items()
+    ]
     decisions = decide_levels(results, baseline=baseline)
     averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
     effects = [d for d in decisions if d.is_average or (d.condition.level, d.condition.column) not in averaged]
@@ -180,7 +183,7 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     undecided = [d for d in effects if not d.outcome.decided]
     if undecided:
         reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]
-        reach = f"; 80% of studies of this size decide differences of {_range(reaches)} points" if reaches else ""
+        reach = f"; differences of {_range(reaches)} points would be detected with 80% power" if reaches else ""
         sentences.append(
             f"Undecided: {len(undecided)} of {len(effects)} comparisons with {in_sentence(baseline)}{reach}."
         )
@@ -205,7 +208,7 @@ def _describe_decision(decision: Decision, members: Sequence[Decision], *, basel
     return (
         f"{where}: {condition.level} is {decision.outcome.value} than {in_sentence(baseline)} by "
         f"{format_number(abs(change.difference) * PERCENT, 1)} (95% {format_interval(percents(change.interval), 1)}, "
-        f"p {format_p_value(decision.p)} after Holm){f': {each}' if each else ''}."
+        f"{_p(decision.p)} after Holm){f': {each}' if each else ''}."
     )
 
 
@@ -277,10 +280,18 @@ def _collapsed_runs(results: Results) -> str:
         return f"None of {runs} runs collapsed."
     fully = sum(summary.collapsed == summary.runs for summary in single.values())
     start = f"{total} of {runs} runs collapsed"
+    if runs == len(single):  # one a cell
+        return f"{start}."
     if fully > 1:
         return f"{start}: all runs in {fully} of {len(single)} cells of the table."
     worst = max(single, key=lambda key: single[key].collapsed / single[key].runs)
     return f"{start}, most often with {worst.name} ({single[worst].collapsed} of {single[worst].runs})."
+
+
+def _p(p: float | None) -> str:
+    """`p < 0.001`, `p = 0.013`."""
+    text = format_p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def format_p_value(p: float | None) -> str:

@@ -86,6 +86,7 @@ class SeedScores:
     metric: str = ""  # panels of one metric have one axis
     paper: float | None = None
     trivial: float | None = None
+    without: str = "no runs"  # said where there are no scores
 
     @property
     def mean(self) -> float | None:
@@ -165,12 +166,16 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     for condition in results.conditions():
         if condition in left_out:
             continue
-        summary = results.summaries.get(condition)
+        summary, column = results.summaries.get(condition), results.column(condition.column)
+        begun = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
+        every = zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
+        finished = [one for one in every if one[1] is not None or not begun]  # else folds are still to come
         points = SeedScores(
             label=condition.level,
-            scores=percent_scores(summary) if summary else [],
-            collapsed=[judgement.status.collapsed for judgement in summary.judgements] if summary else [],
-            seeds=summary.seeds if summary else (),
+            scores=[score for _, score, _ in finished],
+            collapsed=[judgement.status.collapsed for _, _, judgement in finished],
+            seeds=[seed for seed, _, _ in finished],
+            without=f"{summary.runs} of {len(results.grid.cells[condition])} runs" if summary else "no runs",
             metric=condition.column,
             paper=paper_score(results, condition, paper=paper),
             trivial=summary.trivial * 100 if summary else None,
@@ -272,7 +277,7 @@ def _draw_seeds(
                 panel.line([above[seed], below[seed]], GREY, width=1, faint=True)
     for middle, entry, at in zip(middles, points, places, strict=True):
         if not entry.scores:
-            panel.text(panel.box_left + 8, middle + 4, "no runs", color=SOFT)
+            panel.text(panel.box_left + 8, middle + 4, entry.without, color=SOFT)
         for seed, (score, collapsed) in entry.runs.items():
             shape = "left" if score is None else "cross" if collapsed else "dot"
             tip = f"seed {seed}: {'no score' if score is None else f'{score:.2f}'}{', collapsed' * collapsed}"

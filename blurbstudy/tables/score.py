@@ -28,6 +28,7 @@ class Score:
     failed: int = 0  # runs that collapsed or are no better than trivial on dev
     shown: int = 0  # runs shown to be better than trivial on dev
     runs: int = 0  # of all its tasks
+    planned: int = 0  # runs on resampled splits, of which a repeat needs every fold
     seeds: int = 0  # seeds with a run
     expected: int = 0  # seeds of the grid
     trivial: float | None = None  # score of the trivial prediction
@@ -91,7 +92,11 @@ class Score:
             missing = f'<span class="missing">{escape(self.state)}</span>'
             return f'<div class="score">{missing}{self._paper_html()}{self._footnote_html()}</div>'
         mark = ' class="collapsed"' if self.collapsed else ""
-        mean = format_number(self.mean, 1) if self.mean is not None else "no score"
+        mean = (
+            f"<b{mark}>{format_number(self.mean, 1)}</b>"
+            if self.mean is not None
+            else f'<span class="missing">{self._without_mean}</span>'
+        )
         spread = f"± {format_number(self.sd, 1)}" if self.sd is not None else ""
         sd = f'<span class="sd">{spread}</span>' if self.decides else ""
         bar = interval_bar(self, scale) if scale and self.mean is not None else ""
@@ -103,9 +108,14 @@ class Score:
         focus = ' tabindex="0"' + (f' aria-describedby="{description}"' if description else "")
         details = f'<div class="details"{named} role="tooltip"><dl>{"".join(self._details())}</dl></div>'
         return (
-            f'<div class="score"{focus}><b{mark}>{mean}</b>{sd}{bar}{self._paper_html()}{problem}{details}</div>'
+            f'<div class="score"{focus}>{mean}{sd}{bar}{self._paper_html()}{problem}{details}</div>'
             + self._footnote_html()
         )
+
+    @property
+    def _without_mean(self) -> str:
+        """`2 of 10 runs` where the others are still to come: a fold alone is no score."""
+        return f"{self.runs} of {self.planned} runs" if self.runs < self.planned else "no score"
 
     def _details(self) -> list[str]:
         """Everything that is known of the number, as entries of a list."""

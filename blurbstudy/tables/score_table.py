@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
@@ -103,6 +103,7 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         failed=summary.failed,
         shown=summary.statuses.get(RunStatus.SHOWN, 0),
         runs=summary.runs,
+        planned=len(results.grid.cells.get(key, ())) if column.splits else 0,
         seeds=summary.n,
         expected=expected,
         trivial=percent(summary.trivial),
@@ -201,7 +202,8 @@ def name_cells(keys: Sequence[Condition]) -> str:
 
 def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
     """The recipe fields that differ, one row per level and set of tasks; the shared fields are in a note."""
-    recipes = {key: _recipe_fields(recipe) for key, recipe in results.grid.recipes.items()}
+    names = dict.fromkeys(name for recipe in results.grid.recipes.values() for name in recipe.to_dict())
+    recipes = {key: _recipe_fields(recipe, names) for key, recipe in results.grid.recipes.items()}
     fields = list(next(iter(recipes.values())))
     differing = [name for name in fields if len({values[name] for values in recipes.values()}) > 1]
     shared = [f"{name} {next(iter(recipes.values()))[name]}" for name in fields if name not in differing]
@@ -214,8 +216,8 @@ def recipe_table(results: Results, *, title: str = "Recipes behind the columns")
     return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=results.provenance, notes=notes)
 
 
-def _recipe_fields(recipe: Recipe) -> dict[str, str]:
-    values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
+def _recipe_fields(recipe: Recipe, names: Iterable[str]) -> dict[str, str]:
+    values = {name: getattr(recipe, name) for name in names if name != "stabilizers"}
     techniques = []
     for name, options in recipe.stabilizers.items():
         settings = ", ".join(f"{option} {format_setting(value)}" for option, value in options.items())

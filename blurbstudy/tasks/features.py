@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,8 +22,12 @@ from . import read_task
 from .task import Example, Task, split_labels, split_tags
 from .windows import disjoint_windows, overlapping_windows
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+
+class FastTokenizer(Protocol):
+    """A fast tokenizer, such as one of transformers. It has `unk_token_id` too (int or None), which those hide."""
+
+    @property
+    def backend_tokenizer(self) -> Tokenizer: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,7 @@ def _after(offsets: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def tokenize(
     examples: Sequence[Example],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: FastTokenizer,
     task: Task,
     *,
     max_length: int,
@@ -146,14 +150,13 @@ def tokenize(
     """Packed features of the examples, in order; the tokenizer is not changed.
 
     Args:
-        tokenizer: a fast tokenizer of transformers.
         max_length: sub-words per sequence, special tokens included; at most the encoder's number of positions.
         segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. Encoders with
             one segment (RoBERTa) treat both alike. "bi_encoder": each text is a sequence, truncated separately.
     """
     cutter = without_truncation(tokenizer.backend_tokenizer, words=task.output == "token_labels")
     if task.output == "token_labels":
-        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)  # pyright: ignore[reportArgumentType]
+        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)  # pyright: ignore[reportAttributeAccessIssue]
     cutter.enable_truncation(max_length, strategy="longest_first")
     if segment_ids == "bi_encoder":
         return _tokenize_bi_encoder(examples, cutter, task)
@@ -279,7 +282,7 @@ def targets_of(examples: Sequence[Example], task: Task) -> np.ndarray:
 def task_features(
     task: Task,
     folder: Path | str,
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: FastTokenizer,
     *,
     max_length: int,
     segment_ids: str,

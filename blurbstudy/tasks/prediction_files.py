@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from ..config import JsonMapping
 from ..errors import DataError, ParameterError
 from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
@@ -25,7 +27,12 @@ _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
 def read_predictions(
-    path: Path | str, task: Task, examples: Sequence[Example], *, split: str = "examples"
+    path: Path | str,
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    split: str = "examples",
+    names: Mapping[str, str] | None = None,
 ) -> list[str | float]:
     """The predictions of a file in the order of the examples, in the form of Example.label.
 
@@ -33,13 +40,62 @@ def read_predictions(
 
     Args:
         split: the examples' split, for messages.
+        names: id as `predict` writes it -> id of the example, "" if it is none; used if the file has more of these.
 
     Raises:
         DataError: the file is missing, malformed or for other examples; names the first problem and how often it
             occurs.
     """
-    read = _read_tags if task.output == "token_labels" else _read_by_id
-    return read(Path(path), task, examples, f"{task.name} {split}")
+    path, of = Path(path), f"{task.name} {split}"
+    if task.output == "token_labels":
+        return _read_tags(path, task, examples, of)
+    return _read_by_id(path, task, examples, of, names or {})
+
+
+def read_probabilities(
+    path: Path, task: Task, examples: Sequence[Example], *, names: Mapping[str, str]
+) -> list[list[float]] | None:
+    """The probabilities of the task's labels in a file that `predict` wrote, in the order of the examples; None if it
+    has none for some label or example. Arguments as of `read_predictions`, which has read the file.
+
+    Raises:
+        DataError: one is no number from 0 to 1.
+    """
+    errors = LineErrors(path)
+    rows: dict[str, list[float]] = {}
+    for number, name, values in _probabilities(path, task, errors):
+        row = [_finite_number(str(values.get(label, ""))) for label in task.labels]
+        known = [value for value in row if value is not None and 0 <= value <= 1]
+        if len(known) < len(row):
+            errors.add(number, f"probabilities {quote(str(values))}", "a number from 0 to 1 per label", "restore them")
+        rows[name] = known
+    errors.raise_first()
+    names = fitting_names(rows, {example.id: example.id for example in examples}, names)
+    by_example = {names.get(name, ""): row for name, row in rows.items()}
+    found = [by_example.get(example.id) for example in examples]
+    return [row for row in found if row is not None] if all(row is not None for row in found) else None
+
+
+def _probabilities(path: Path, task: Task, errors: LineErrors) -> Iterator[tuple[int, str, JsonMapping]]:
+    """Number, id and probabilities by label of each line that has some."""
+    if task.output not in ("single_label", "multi_label"):
+        return
+    if detect_content(path) == "json":
+        for number, record in json_records(path, errors):
+            if isinstance(values := record.get("probabilities"), dict) and values.keys() >= set(task.labels):
+                yield number, str(record.get("id")), values
+        return
+    header, *lines = [[*map(unescape, line.split("\t"))] for line in read_lines(path)] or [[]]
+    n = len(task.labels)
+    if header[:1] == ["id"] and tuple(header[-n:]) == task.labels and len(header) > n + 1:
+        for number, cells in enumerate(lines, 2):
+            yield number, cells[0], dict(zip(task.labels, cells[-n:], strict=False))
+
+
+def fitting_names(ids: Iterable[str], own: Mapping[str, Any], predicted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What ids name: examples by their own ids, or by those that `predict` gave if more of them are such."""
+    known = set(ids)
+    return own if len(known & own.keys()) >= len(known & predicted.keys()) else predicted
 
 
 def write_predictions(
@@ -78,11 +134,17 @@ def _line(example: Example, prediction: str | float) -> str:
 # Predictions by id
 
 
-def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
-    expected = {example.id for example in examples}
+def _read_by_id(
+    path: Path, task: Task, examples: Sequence[Example], of: str, predicted_names: Mapping[str, str]
+) -> list[str | float]:
+    expected = {example.id: example.id for example in examples}
     predictions: dict[str, str | float] = {}
     errors = LineErrors(path)
-    for number, line in _lines_by_id(path, task, expected, errors):
+    own_ids = set(expected)
+    if predicted_names:
+        lines = _lines_by_id(path, task, own_ids, LineErrors(path))
+        expected = fitting_names((line.split("\t")[0].strip() for _, line in lines), expected, predicted_names)
+    for number, line in _lines_by_id(path, task, own_ids, errors):
         name, tab, value = line.partition("\t")
         name = name.strip()
         no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
@@ -99,6 +161,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
                 errors.add(number, f"prediction {quote(value)}", _expected_value(task, value), "correct the line")
             predictions[name] = value if prediction is None else prediction
     errors.raise_first()
+    predictions = {expected[name]: prediction for name, prediction in predictions.items()}
     if missing := [example.id for example in examples if example.id not in predictions]:
         raise DataError(
             f"{path}: {len(missing)} of {len(examples)} predictions are missing, the first for id {quote(missing[0])}; "

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,16 +96,17 @@ class Task:
         cls,
         kind: str,
         *,
-        train: Path | str,
-        dev: Path | str | None = None,
-        test: Path | str | None = None,
+        train: Any,
+        dev: Any = None,
+        test: Any = None,
         **options: Any,
     ) -> Task:
-        """A custom task, from its files.
+        """A custom task, from its files, or from tables in Python, which are kept as files in the cache.
 
         Args:
             kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
-            train: TSV, CSV, JSON, CoNLL, PubTator or BioC file, or a brat folder; dev and test likewise.
+            train: TSV, CSV, JSON, CoNLL, PubTator or BioC file, or a brat folder; a pandas data frame, datasets.Dataset
+                or list of dicts with the columns (keys) of such a file; dev and test likewise.
             dev: default: split off train.
             test: default: none; scores are reported on dev only.
             options: other arguments of `blurbstudy.tasks.custom_task`, such as columns={"text": "sentence"}.
@@ -116,10 +116,12 @@ class Task:
             DataError: a file is missing or malformed; names file and line.
         """
         from . import custom_task
+        from .formats.python_records import files_of_records
 
         named = {"train": train, "dev": dev, "test": test}
-        files = {split: file for split, file in named.items() if file is not None}
-        return custom_task(kind=kind, files=files, **options)
+        given = {split: file for split, file in named.items() if file is not None}
+        files, name = files_of_records(kind, given, options.pop("name", None))
+        return custom_task(kind=kind, files=files, name=name, **options)
 
     @classmethod
     def load(cls, name: str) -> Task:

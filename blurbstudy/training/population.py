@@ -16,8 +16,10 @@ from ..stabilizers import Freeze, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
-from .evaluation import EVALUATION_TOKENS, Evaluation, evaluation_groups, pack_features, packed_targets
-from .losses import MAX_LOSS_SEQUENCES, constant_loss, evenly_spaced, member_losses
+from .class_weights import class_weights
+from .decoding import EVALUATION_TOKENS, evaluation_groups
+from .evaluation import Evaluation, pack_features, packed_targets
+from .losses import MAX_LOSS_SEQUENCES, constant_loss, evenly_spaced, loss_settings, member_losses, target_weights
 from .optimizer import MemberHyperparameters, PopulationAdamW
 from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
 
@@ -77,11 +79,13 @@ class Member:
     config: RunConfig
     total_steps: int  # optimizer steps
     evaluate_at: tuple[int, ...]  # steps after which dev is scored
+    constant_loss: float  # of the best constant output, on the targets of `final_loss`
     step: int = 0  # optimizer steps taken
     losses: list[float] = field(default_factory=list)  # since the last point of the curve
     curve: dict[str, list] = field(default_factory=lambda: {"step": [], "train_loss": [], "dev_score": []})
     last_dev: Evaluation | None = None  # of the last evaluation
     best: BestEvaluation | None = None  # with checkpoint_selection: best_dev
+    evaluations_since_best: int = 0
     final_loss: float | None = None  # of the last step's weights
     untrained_embedding_decay: float = 1.0  # accumulated weight decay of word embeddings that the task never uses
     seconds: float = 0.0
@@ -90,6 +94,17 @@ class Member:
         """The scheduled learning rate of the next step."""
         recipe = self.config.recipe
         return recipe.learning_rate * lr_factor(self.step + 1, total=self.total_steps, warmup=recipe.warmup_ratio)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last step is taken: of the schedule, or of the patience (transformers' EarlyStoppingCallback)."""
+        patience = self.config.recipe.early_stopping
+        return self.step == self.total_steps or 0 < patience <= self.evaluations_since_best
+
+    @property
+    def selected_dev(self) -> Evaluation | None:
+        """The evaluation on dev of the weights that the recipe selects."""
+        return self.best.dev if self.best else self.last_dev
 
 
 class Population:
@@ -128,8 +143,7 @@ class Population:
             self.train = replace(train, targets=standardize_scores(train.targets, task))
         # The sequences (sentences of tags: their windows) on which final losses are measured.
         self.loss_sequences = evenly_spaced(len(train), MAX_LOSS_SEQUENCES)
-        loss_targets = np.concatenate([self.train.targets_of(i) for i in self.loss_sequences])
-        self.constant_loss = constant_loss(self.train.targets[loss_targets])
+        loss_targets = self.train.targets[np.concatenate([self.train.targets_of(i) for i in self.loss_sequences])]
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
             checkpoint.architecture,
@@ -144,8 +158,11 @@ class Population:
             if config.recipe.center_scores and task.is_regression and train.second_lengths is None:
                 assert self.model.head is not None
                 self.model.head.bias.data[index] = float(self.train.targets.mean())  # what a constant predicts best
+        weights = [class_weights(config.recipe, task, self.train.targets) for config in configs]
+        gammas = [config.recipe.focal_gamma for config in configs]
+        self.loss_settings = loss_settings(weights, gammas, outputs=self.model.outputs, device=device)
         if task.output == "multi_label":
-            init_bias_to_label_frequency(self.model, self.train.targets)
+            init_bias_to_label_frequency(self.model, self.train.targets, self.loss_settings.weights)
         self.model.to(device)
         self.optimizer = PopulationAdamW(
             list(self.model.depth_parameters()),
@@ -163,9 +180,10 @@ class Population:
             eps=recipe.adam_epsilon,
         )
         totals = [total_steps(config.recipe, n_scheduled or len(train)) for config in configs]
+        constants = [constant_loss(loss_targets, weights=w, gamma=g) for w, g in zip(weights, gammas, strict=True)]
         self.members = [
-            Member(config, total, evaluation_steps(config.recipe.n_evaluations, total))
-            for config, total in zip(configs, totals, strict=True)
+            Member(config, total, evaluation_steps(config.recipe.n_evaluations, total), constant)
+            for config, total, constant in zip(configs, totals, constants, strict=True)
         ]
         # The next batches, packed while a device computes, and the steps that they are for.
         self._prefetched: tuple[list[tuple[str, int]], tuple[PackedBatch, np.ndarray]] | None = None
@@ -182,7 +200,7 @@ class Population:
         dropout = DropoutStream(seeds, recipe.dropout, device=self.device) if recipe.dropout else None
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             outputs = self.model(batch, dropout=dropout)
-        losses = member_losses(outputs.float(), targets, batch.target_mask)
+        losses = member_losses(outputs.float(), targets, batch.target_mask, self.loss_settings)
         losses.sum().backward()
         learning_rates = [member.learning_rate() for member in self.members]
         self.optimizer.step(learning_rates, [member.step + 1 for member in self.members])
@@ -197,6 +215,7 @@ class Population:
     def final_losses(self, indices: Sequence[int]) -> np.ndarray:
         """Mean task loss of some members on `loss_sequences`, without dropout; -> (indices,) float64."""
         losses, counts = [], []
+        settings = self.loss_settings.select(indices)
         tokens = max(MIN_LOSS_TOKENS, EVALUATION_TOKENS // len(indices))  # more do not fit the caches of a CPU
         with self.model.select_members(indices) as model:
             for group in evaluation_groups(self.train, self.loss_sequences, max_tokens=tokens):
@@ -205,9 +224,10 @@ class Population:
                 with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
                     outputs = model(batch)
                 expected = torch.from_numpy(targets).to(self.device)
-                losses.append(member_losses(outputs.float(), expected, batch.target_mask))
-                counts.append(int(packed.target_mask[0].sum()))
-        return np.average(torch.stack(losses).cpu().double().numpy(), axis=0, weights=counts)
+                losses.append(member_losses(outputs.float(), expected, batch.target_mask, settings))
+                counts.append(target_weights(expected, batch.target_mask, settings).sum(1))
+        means, weights = (torch.stack(values).cpu().double().numpy() for values in (losses, counts))
+        return np.average(means, axis=0, weights=weights)
 
     def _next_batches(self, indices: Sequence[np.ndarray] | None = None) -> tuple[PackedBatch, Tensor]:
         """The members' batches on the device; -> batch, targets (P, targets) or (P, sequences, labels)."""
@@ -267,20 +287,24 @@ class Population:
         self.members = [self.members[index] for index in indices]
         self.model.keep_members(indices)
         self.optimizer.keep(indices)
+        self.loss_settings = self.loss_settings.select(indices)
 
 
-def init_bias_to_label_frequency(model: Classifier, targets: np.ndarray) -> None:
+def init_bias_to_label_frequency(model: Classifier, targets: np.ndarray, weights: Tensor | None) -> None:
     """Sets the head's biases so that its initial probability of each label is the label's frequency in train (Lin et
-    al. 2017, focal loss, section 3.3). With biases of 0, the first thing learned is that all labels are rare, which
-    saturates the pooler, and fine-tuning may stall for hundreds of steps.
+    al. 2017, focal loss, section 3.3), weighted as in the loss. With biases of 0, the first thing learned is that all
+    labels are rare, which saturates the pooler, and fine-tuning may stall for hundreds of steps.
 
     Args:
         targets: (examples, labels) of 0 and 1.
+        weights: (P, labels) of a label's presence, or None.
     """
     n = len(targets)
     frequencies = np.clip(targets.mean(0), 0.5 / n, 1 - 0.5 / n)
     assert model.head is not None
     model.head.bias.data.copy_(torch.from_numpy(np.log(frequencies / (1 - frequencies)).astype(np.float32)))
+    if weights is not None:
+        model.head.bias.data += weights.log().cpu()
 
 
 def apply_to_member(recipe: Recipe, model: Classifier, member: int, *, seed: int) -> None:

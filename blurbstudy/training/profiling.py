@@ -12,7 +12,8 @@ from ..config import RunConfig
 from ..models import Checkpoint
 from ..tasks import Task
 from ..tasks.features import Features
-from .evaluation import evaluation_groups, packed_group
+from .decoding import evaluation_groups
+from .evaluation import packed_group
 from .memory import PeakMemory
 from .provenance import pick_device
 from .trainer import PopulationTraining

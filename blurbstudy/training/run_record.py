@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..config import JsonMapping, JsonObject, RunConfig, run_config_from_dict
 
 FORMAT = 3  # version of the record's JSON
+OPTIONAL = ("threshold", "planned_steps")  # keys of runs that have them only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ class RunRecord:
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
     # Task loss of the last step's weights on train (at most 1,000 sequences, evenly spaced), without dropout; and the
-    # smallest loss of a constant output on the same targets. In nats, or squares of trained units. None: diverged.
+    # smallest loss of a constant output on the same targets; both with class weights and focal factor, if the recipe
+    # has them. In nats, or squares of trained units. None: diverged.
     final_loss: float | None = None
     constant_loss: float | None = None
     # Tasks of labels: dev, test -> probabilities per example, in the order of the task's labels (of label sets: of each
@@ -35,6 +37,10 @@ class RunRecord:
     # If other weights than the last step's were selected: dev -> predictions of the last step's.
     last_predictions: Mapping[str, list] = field(default_factory=dict)
     environment: JsonMapping = field(default_factory=dict)  # device, population, versions, commit, dropout
+    threshold: float | None = (
+        None  # of label sets, where dev chose it: the probability above which a label is predicted
+    )
+    planned_steps: int | None = None  # with early stopping: the steps of the learning-rate schedule
 
     @property
     def id(self) -> str:
@@ -47,7 +53,8 @@ class RunRecord:
 
     def to_dict(self) -> JsonObject:
         """Plain values for JSON."""
-        return dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
+        values = dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
+        return {name: value for name, value in values.items() if name not in OPTIONAL or value is not None}
 
 
 def run_record_from_dict(values: JsonMapping) -> RunRecord:
@@ -76,6 +83,7 @@ CONTENT = (
     "constant_loss",
     "probabilities",
     "last_predictions",
+    "threshold",
 )
 TOLERANCE = 1e-3  # absolute or relative: other machines add in another order
 

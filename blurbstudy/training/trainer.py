@@ -16,7 +16,9 @@ from ..models import Checkpoint, FinetunedWeights, PackedBatch
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
-from .evaluation import Evaluation, decode, evaluation_batches, gold_of, label_probabilities, predict
+from .class_weights import check_loss
+from .decoding import FIXED_THRESHOLD, decode, gold_of
+from .evaluation import Evaluation, best_threshold, evaluation_batches, label_probabilities, predict
 from .memory import peak_bytes, release_freed_memory, reset_peak
 from .population import SHARED_FIELDS, BestEvaluation, Member, Population
 from .provenance import describe_device, pick_device, software_versions
@@ -46,7 +48,7 @@ def train_population(
     """Trains runs together and scores each; -> records in the order of `configs`.
 
     A member whose loss becomes NaN or infinite is recorded as diverged and the others continue. Members that finish
-    early are dropped from the stack.
+    or stop early are dropped from the stack.
 
     Args:
         configs: runs of one task, encoder, precision and depth that agree in the recipe fields of SHARED_FIELDS.
@@ -58,7 +60,7 @@ def train_population(
         on_weights: called for each scored run before `on_record`.
 
     Raises:
-        ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
+        ParameterError: the runs do not fit together, or a recipe does not fit the encoder or the task.
     """
     check_population(configs, checkpoint)
     torch_device = pick_device(device)
@@ -122,6 +124,8 @@ class PopulationTraining:
         on_step: StepCallback | None = None,
         on_weights: WeightsCallback | None = None,
     ) -> None:
+        for config in configs:
+            check_loss(config.recipe, task)
         self.task, self.device, self.checkpoint = task, device, checkpoint
         self.on_progress, self.on_record, self.on_step, self.on_weights = on_progress, on_record, on_step, on_weights
         self.size = len(configs)
@@ -156,7 +160,7 @@ class PopulationTraining:
             for member, loss in zip(members, losses, strict=True):
                 member.losses.append(float(loss))
             self._evaluate([i for i, m in enumerate(members) if finite[i] and m.step in m.evaluate_at])
-            finished = [i for i, m in enumerate(members) if finite[i] and m.step == m.total_steps]
+            finished = [i for i, m in enumerate(members) if finite[i] and m.is_complete]
             self._measure_final_losses(finished)
             tested = self._test(finished)
             seconds = (time.perf_counter() - start) / len(members)
@@ -166,7 +170,7 @@ class PopulationTraining:
                 self._record(index, test=tested.get(index))
             for index in np.flatnonzero(~finite):
                 self._record(int(index))
-            self._report_progress(finite)
+            self._report_progress()
             remaining = [i for i, m in enumerate(members) if m.config.id not in self.records]
             if 0 < len(remaining) < len(members):
                 self.population.keep(remaining)
@@ -183,10 +187,12 @@ class PopulationTraining:
             member.last_dev = dev = evaluated.get(index)
             value = dev.score if dev else None
             member.curve["dev_score"].append(value)
-            if dev is None or value is None or member.config.recipe.checkpoint_selection == "last":
+            if member.config.recipe.checkpoint_selection == "last":
                 continue
-            if member.best is None or value > member.best.score:
+            member.evaluations_since_best += 1
+            if dev is not None and value is not None and (member.best is None or value > member.best.score):
                 member.best = BestEvaluation(value, member.step, dev, self.population.snapshot(index))
+                member.evaluations_since_best = 0
         if indices:
             release_freed_memory()
 
@@ -217,11 +223,16 @@ class PopulationTraining:
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
         evaluated: dict[int, Evaluation] = {}
         for index, member_outputs in zip(indices, outputs, strict=True):
-            tag_scheme = self.population.members[index].config.recipe.tag_scheme
-            predictions = decode(member_outputs, features, task, tag_scheme=tag_scheme)
-            if np.isfinite(member_outputs).all():
+            member = self.population.members[index]
+            recipe, is_finite = member.config.recipe, np.isfinite(member_outputs).all()
+            threshold = member.selected_dev.threshold if member.selected_dev else FIXED_THRESHOLD
+            if split == "dev" and recipe.threshold == "dev" and is_finite:
+                threshold = best_threshold(member_outputs, features, gold, task)
+            predictions = decode(member_outputs, features, task, tag_scheme=recipe.tag_scheme, threshold=threshold)
+            if is_finite:
                 value = score(task.metric, gold, predictions, positives=task.positive_labels)
-                evaluated[index] = Evaluation(predictions, value, label_probabilities(member_outputs, task))
+                probabilities = label_probabilities(member_outputs, task, threshold=threshold)
+                evaluated[index] = Evaluation(predictions, value, probabilities, threshold)
             else:
                 evaluated[index] = Evaluation(predictions, None, None)
         return evaluated
@@ -229,8 +240,8 @@ class PopulationTraining:
     def _record(self, index: int, *, test: Evaluation | None = None) -> None:
         """Records a member that has finished or diverged."""
         member = self.population.members[index]
-        best, last_dev = member.best, member.last_dev
-        dev = best.dev if best else last_dev
+        best, last_dev, dev = member.best, member.last_dev, member.selected_dev
+        recipe = member.config.recipe
         evaluated = {split: item for split, item in (("dev", dev), ("test", test)) if item is not None}
         outcomes = [item for item in (last_dev, *evaluated.values()) if item is not None]
         is_finite = member.final_loss is not None and math.isfinite(member.final_loss)
@@ -247,13 +258,15 @@ class PopulationTraining:
             curve=finite_curve(member.curve),
             predictions={split: item.predictions for split, item in evaluated.items()},
             final_loss=member.final_loss if scored else None,
-            constant_loss=self.population.constant_loss if scored else None,
+            constant_loss=member.constant_loss if scored else None,
             probabilities={
                 split: item.probabilities.tolist()
                 for split, item in evaluated.items()
                 if item.probabilities is not None
             },
             last_predictions={"dev": last_dev.predictions} if is_earlier and last_dev else {},
+            threshold=dev.threshold if scored and dev and recipe.threshold == "dev" else None,
+            planned_steps=member.total_steps if recipe.early_stopping else None,
             seconds=round(member.seconds, 4),
             peak_bytes=peak_bytes(self.device),
             environment={
@@ -270,11 +283,11 @@ class PopulationTraining:
         if self.on_record:
             self.on_record(record)
 
-    def _report_progress(self, finite: np.ndarray) -> None:
-        """The remaining steps of a diverged member count as done."""
+    def _report_progress(self) -> None:
+        """The remaining steps of a member that diverged or stopped early count as done."""
         members = self.population.members
         self.done_steps += len(members)
-        self.done_steps += sum(m.total_steps - m.step for m, ok in zip(members, finite, strict=True) if not ok)
+        self.done_steps += sum(m.total_steps - m.step for m in members if m.config.id in self.records)
         if self.on_progress:
             self.on_progress(self.done_steps, self.total_steps)
         if self.on_step:

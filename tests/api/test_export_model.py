@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from blurbstudy.api.export_model import export_run
+from blurbstudy.api.export_onnx import dev_texts
 from blurbstudy.api.model_facts import best_by_dev
 from blurbstudy.api.retrain import ensure_weights, sources_of_run
 from blurbstudy.config import Recipe
@@ -20,13 +21,16 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.model_directory.check import exported_run_id, is_unchanged
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
+from blurbstudy.inference.predictor import Predictor
 from blurbstudy.stats.status import RunStatus, judge_run
 from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
-from blurbstudy.training.evaluation import decode, evaluation_batches, predict
+from blurbstudy.training.decoding import decode
+from blurbstudy.training.evaluation import evaluation_batches, predict
 
 SHORT = dict(epochs=1, learning_rate=1e-3, max_length=48, n_evaluations=2)
 RECIPES = {
@@ -92,6 +96,25 @@ def test_a_model_reproduces_its_run_for_every_kind_of_task(trained, store, tmp_p
     (record,), _ = trained(KINDS[kind], epochs=0.3)
     folder = export_run(store, record, tmp_path / "model")
     assert same(predictions(folder, KINDS[kind], mini_data), record.predictions["test"])
+
+
+def test_a_model_predicts_above_the_threshold_that_dev_chose(trained, store, tmp_path, mini_data):
+    (record,), _ = trained("HoC", threshold="dev", class_weights="balanced", epochs=0.3)
+    folder = export_run(store, record, tmp_path / "model")
+    examples = read_split(get_task("HoC"), mini_data, split="test")
+    documents = [Document(example.id, example.texts) for example in examples]
+
+    def predicted():
+        predictions = Predictor(read_model_directory(folder)).predict(documents)
+        return [",".join(prediction.labels) for prediction in predictions]
+
+    assert record.threshold != 0.5 and predicted() == record.predictions["test"]
+    metadata = json.loads((folder / "blurbstudy.json").read_text())
+    assert metadata.pop("threshold") == record.threshold
+    note = f"if its probability exceeds {record.threshold:g}, the threshold chosen on dev"
+    assert note in (folder / "README.md").read_text()
+    (folder / "blurbstudy.json").write_text(json.dumps(metadata))
+    assert predicted() != record.predictions["test"]
 
 
 def test_a_roberta_with_io_tags_reproduces_its_run(trained, store, tmp_path, mini_data, tiny_roberta):
@@ -247,3 +270,16 @@ def test_corrupt_metadata_of_saved_weights_is_one_line_with_a_remedy(trained, st
     (weights_folder(store, record.id) / "blurbstudy.json").write_text(text)
     with pytest.raises(StoreError, match="delete its folder"):
         export_run(store, record, tmp_path / "model")
+
+
+def test_an_onnx_model_is_compared_on_dev_while_the_data_are_in_place(trained, store, mini_data, tmp_path):
+    (record,), _ = trained("BIOSSES", epochs=0.1)
+    texts, dev = dev_texts(store, record), read_split(get_task("BIOSSES"), mini_data, split="dev")
+    assert texts.origin == f"all {len(dev)} dev examples of BIOSSES"
+    assert [document.texts for document in texts.documents] == [example.texts for example in dev]
+    assert texts.gold == [example.label for example in dev]
+    assert dev_texts(store, record, data=str(tmp_path)) is None
+    shutil.copytree(mini_data, tmp_path / "changed")
+    test = next((tmp_path / "changed" / "BIOSSES").glob("test*"))
+    test.write_text(test.read_text() + "\n")
+    assert dev_texts(store, record, data=str(tmp_path / "changed")) is None

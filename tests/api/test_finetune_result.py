@@ -51,7 +51,6 @@ def result(make_reference):
             best=select_by_dev(records, reference),
             dev=summarize(records, references, split="dev"),
             test=summarize(records, references) if has_test else None,
-            classes={},
         )
 
     return make
@@ -104,6 +103,21 @@ def test_of_selected_weights_the_status_is_said_to_be_that_of_the_last_step(resu
     found = result([make_record(1, task="BioASQ", test=answers(36), checkpoint_selection="best_dev")])
     assert "status and loss ratio are those of the last step's weights, scores those of the best" in found.text()
     assert "dev scores are too high" in found.text()
+
+
+def test_what_dev_decided_within_runs_is_said_beside_the_dev_score(result, make_record):
+    recipe = dict(checkpoint_selection="best_dev", early_stopping=3)
+    runs = [make_record(seed, task="BioASQ", test=answers(36), **recipe) for seed in (1, 2)]
+    stopped = dataclasses.replace(runs[0], planned_steps=40, threshold=0.35)
+    found = result([stopped, dataclasses.replace(runs[1], planned_steps=10, threshold=0.6)])
+    assert "early stopping, steps: seed 1 after 10 of 40 (the learning rate follows the planned steps)" in found.text()
+    assert (
+        "a label is predicted above a threshold that dev chose (0.35, 0.6), so dev scores are too high" in found.text()
+    )
+    first = found.to_dict()["runs"][0]
+    assert (first["threshold"], first["stopped_at_step"], first["planned_steps"]) == (0.35, 10, 40)
+    plain = result([make_record(1, task="BioASQ", test=answers(36))])
+    assert not {"threshold", "planned_steps"} & plain.to_dict()["runs"][0].keys() and "too high" not in plain.text()
 
 
 def test_without_a_test_set_the_dev_score_of_the_best_seed_is_corrected(result, make_record, make_reference):

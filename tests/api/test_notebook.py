@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import pandas
 import pytest
 
 import blurbstudy
@@ -76,7 +77,10 @@ def test_a_model_scores_as_its_run(trained):
     assert scored.score == pytest.approx(best.scores["test"]) and scored.trivial == 0 and scored.interval
     assert evaluate(result.model, task, split="dev").score == pytest.approx(best.scores["dev"])
     markup = scored._repr_html_()
-    assert all(part in markup for part in ("F1 of Disease", "F1 of Drug", "trivial baseline: no entities"))
+    assert all(
+        part in markup
+        for part in ("Scores by class on test", "Confusion matrix on test", "trivial baseline: no entities")
+    )
 
 
 def test_a_file_of_predictions_is_scored(trained, tmp_path):
@@ -100,6 +104,11 @@ def test_predictions_are_a_sequence_a_frame_and_marked_text(trained, tmp_path):
     from_file = predict(result.model, tmp_path / "a.jsonl", columns={"text": "note"})
     assert [prediction.entities for prediction in from_file] == [prediction.entities for prediction in predictions]
     assert predict(result, texts[0])[0].entities == predictions[0].entities
+    for table in (pandas.DataFrame({"note": texts}), [{"note": text} for text in texts], {"note": texts}):
+        of_table = predict(result, table, columns={"text": "note"})
+        assert [prediction.entities for prediction in of_table] == [prediction.entities for prediction in predictions]
+    with pytest.raises(DataError, match="DataFrame: which column is the text"):
+        predict(result, pandas.DataFrame({"note": texts}))
 
 
 def test_an_audit_is_a_table_with_warnings(trained, tiny_encoder):
@@ -134,7 +143,7 @@ def test_wrong_use_is_one_line(trained, tmp_path):
         (lambda: predict(result, ["a\0"]), "text 1 has a NUL character"),
         (lambda: predict(result, ["a", "\ud800"]), "text 2 has a NUL character or a lone surrogate"),
         (lambda: predict(result, [("a", "b")]), "text 1: in-python.* expects a text, got"),
-        (lambda: predict(result, ["a"], columns={"text": "a"}), "columns need a file"),
+        (lambda: predict(result, ["a"], columns={"text": "a"}), "columns need a file or a table"),
         (lambda: predict(tmp_path, ["a"]), "not a model directory"),
         (lambda: evaluate(result, get_task("GAD"), data=tmp_path), "GAD"),
         (lambda: audit("BIOSSES", "x"), "BIOSSES is a BLURB task"),

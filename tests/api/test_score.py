@@ -101,11 +101,11 @@ def test_pico_shows_every_class(tmp_path):
     found, *sides = scored(invented(tmp_path, task), tmp_path / "preds.tsv", task)
     words = [[tag for sentence in side for tag in split_tags(sentence)] for side in sides]
     expected = f1_score(*words, labels=list(task.positive_labels), average=None)
-    assert [found.classes[name].f1 for name in task.positive_labels] == pytest.approx(list(expected))
+    assert [found.by_class.classes[name].f1 for name in task.positive_labels] == pytest.approx(list(expected))
     assert found.precision_recall is None and found.conventions == ()
     lines = found.text().splitlines()
-    heading = next(i for i, line in enumerate(lines) if line.startswith("class "))
-    assert [line.split()[0] for line in lines[heading + 1 :]] == list(task.positive_labels)
+    heading = next(i for i, line in enumerate(lines) if line.startswith("Class "))
+    assert [line.split()[0] for line in lines[heading + 1 : heading + 4]] == list(task.positive_labels)
 
 
 def test_documents_show_the_example_based_f1_as_another_metric(tmp_path):

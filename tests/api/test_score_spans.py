@@ -86,6 +86,11 @@ def check(scored, gold, predicted):
                 counts[name] for name in ("found", "gold", "right", "predicted")
             )
             assert (one.precision, one.recall, one.f1) == pytest.approx(expected_scores(counts))
+    for kind, (interval, method) in scored.type_intervals.items():
+        f1 = scored.types[kind]["exact"].f1
+        assert (interval is None) == method.startswith("none") and (
+            interval is None or interval[0] <= f1 <= interval[1]
+        )
 
 
 def records(texts, entities):

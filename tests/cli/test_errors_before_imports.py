@@ -108,6 +108,7 @@ WRONG = {  # command -> what is said
         "--recipe",
         "mixout.yaml",
     ): "unknown stabilizer 'mixout'; use remove_layers",
+    ("finetune", *BIOSSES, "--encoder", "x", "--recipe", "focal.yaml"): "focal_gamma is of tasks with labels, but BIOS",
     ("finetune", *BIOSSES, "--encoder", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
     ("finetune", *BIOSSES, "--encoder", "x", "--model-dir", "partial"): "partial: is not empty; name another directory",
     (
@@ -149,6 +150,8 @@ WRONG = {  # command -> what is said
     ("recommend", "--task", "BIOSSES", "--data", "none", "--encoder", "x"): "none: no such folder",
     ("export", "abc", "--to", "x"): "runs/finetune: contains no runs",
     ("export", "zzz", "--to", "x", "--store", "store"): "store: no run id starts with 'zzz'",
+    ("export", "abc", "--to", "x", "--int8"): "--int8 works with --onnx; pass both or neither",
+    ("export", "model", "--to", "partial", "--onnx"): "partial: is not empty; name another directory",
     ("export", "abc", "--to", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
     (
         "repeat",
@@ -207,6 +210,7 @@ def ends(tmp_path_factory):
     (folder / "file").touch()
     (folder / "train.conll").write_text("Aspirin B-Drug\n")
     (folder / "mixout.yaml").write_text("stabilizers: {mixout: {p: 0.9}}\n")
+    (folder / "focal.yaml").write_text("focal_gamma: 2\n")
     (folder / "model").mkdir()
     (folder / "model" / "blurbstudy.json").touch()
     (folder / "partial" / "BIOSSES").mkdir(parents=True)
@@ -229,7 +233,15 @@ def ends(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in folder.iterdir())
-    assert made == ["file", "mixout.yaml", "model", "partial", "store", "train.conll"]  # nothing was begun
+    assert made == [
+        "file",
+        "focal.yaml",
+        "mixout.yaml",
+        "model",
+        "partial",
+        "store",
+        "train.conll",
+    ]  # nothing was begun
     return dict(zip(map(tuple, commands), json.loads(done.stdout), strict=True))
 
 

@@ -49,7 +49,11 @@ def test_files_alone_are_enough_and_typed_entities_are_scored_by_type(finetune, 
     assert "read: conll, columns 1 (words) and 2 (tags), scheme iobes" in said
     assert said[1] == "train: 120 sentences, 120 mentions, from a.conll"
     assert "warning: dev has 30 examples: its scores have wide intervals" in said
-    assert "mean F1 by class (test): Disease " in out and "\n2 runs trained, 0 reused from store\n" in out
+    assert (
+        "by class, on test, mean of 2 seeds:" in out
+        and "\nDisease " in out
+        and "\n2 runs trained, 0 reused from store\n" in out
+    )
     assert out.splitlines()[-1].startswith("model: store-models/a-")
 
     code, out, errors = finetune(*words, "--json")
@@ -73,7 +77,7 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         "dev: 30 sentences, 30 mentions, split off train (25%, stratified by label, grouped by document, seed 3)"
     ) in errors.splitlines()
     assert "test: none; scores are reported on dev only" in errors.splitlines()
-    assert "test: none; scores are on dev only\n" in out and "mean F1 by class (dev): Disease" in out
+    assert "test: none; scores are on dev only\n" in out and "by class, on dev, mean of 2 seeds:" in out
     _, out, _ = finetune("--task", "mine.yaml", "--json")
     found = json.loads(out)
     assert found["summary"]["test"] is None and found["runs"][0]["test"] is None and found["reused"] == 2
@@ -188,7 +192,7 @@ def test_rows_without_a_label_are_left_out_on_request_and_counted(finetune, tmp_
     (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
     words = ["--task", "classification", "--train", "a.csv", "--no-model"]
     code, _, errors = finetune(*words)
-    assert code == 2 and "a.csv, line 2: found 20 rows without label ('-' 20)" in errors and errors.count("\n") == 1
+    assert code == 2 and "a.csv, line 2: found 20 rows without label ('-' 20;" in errors and errors.count("\n") == 1
     code, _, errors = finetune(*words, "--drop-unlabelled")
     assert code == 0 and "train: 20 rows without a label left out (--drop-unlabelled)" in errors.splitlines(), errors
     code, _, errors = finetune("--task", "BIOSSES", "--drop-unlabelled")

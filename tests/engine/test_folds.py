@@ -23,7 +23,7 @@ from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import read_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.tasks.folds import ResampledSplits
-from blurbstudy.training.evaluation import gold_of
+from blurbstudy.training.decoding import gold_of
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=1e-3, max_length=48, n_evaluations=1)
 

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 from blurbstudy.api.score import spearman
-from blurbstudy.metrics import METRICS, class_scores, score
+from blurbstudy.metrics import METRICS, counts_by_class, score, scores_from_counts
 
 LABELS = ("benign", "malignant", "unclear", "none seen")
 ORACLES = {
@@ -57,7 +57,8 @@ def test_of_label_sets_every_label_is_a_class():
     gold, predicted = ([",".join(np.array(LABELS[:3])[row]) for row in side] for side in marks)
     expected = sklearn.f1_score(marks[0], marks[1], average="macro", zero_division=0)
     assert score("label_macro_f1", gold, predicted, positives=LABELS[:3]) == pytest.approx(expected)
-    by_label = class_scores(gold, predicted, labels=LABELS[:3], sets=True)
+    counts = counts_by_class(gold, predicted, labels=LABELS[:3], sets=True).sum(axis=0)
+    by_label = dict(zip(LABELS, map(scores_from_counts, counts), strict=False))
     precision, recall, f1, n = sklearn.precision_recall_fscore_support(marks[0], marks[1], zero_division=0)
     assert [one.f1 for one in by_label.values()] == pytest.approx(list(f1))
     assert [one.precision for one in by_label.values()] == pytest.approx(list(precision))

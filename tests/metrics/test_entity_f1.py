@@ -9,7 +9,16 @@ import pytest
 
 from blurbstudy import paths
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import METRICS, entity_f1, entity_scores, io_ceiling, io_to_bio, precision_recall_f1, score
+from blurbstudy.metrics import (
+    METRICS,
+    entity_f1,
+    entity_terms_by_type,
+    io_ceiling,
+    io_to_bio,
+    precision_recall_f1,
+    score,
+    scores_from_counts,
+)
 from blurbstudy.metrics.entity_f1 import word_terms
 from blurbstudy.tasks import get_task, read_split
 
@@ -147,9 +156,9 @@ def test_types_are_scored_as_seqeval_s_report_scores_them():
     guess = [[own if rng.random() < 0.8 else "O" for own in tags] for tags in gold]
     given = {"mode": "strict", "scheme": IOB2, "output_dict": True, "zero_division": 0}
     report = classification_report(gold, guess, **given)
-    found = entity_scores([" ".join(tags) for tags in gold], [" ".join(tags) for tags in guess])
-    assert list(found) == sorted(set(report) - {"micro avg", "macro avg", "weighted avg"})
-    for kind, scores in found.items():
+    types = sorted(set(report) - {"micro avg", "macro avg", "weighted avg"})
+    terms = entity_terms_by_type([" ".join(tags) for tags in gold], [" ".join(tags) for tags in guess], types)
+    for kind, scores in zip(types, map(scores_from_counts, terms.sum(axis=0)), strict=True):
         expected = report[kind]
         assert (scores.precision, scores.recall, scores.f1, scores.gold) == pytest.approx(
             (expected["precision"], expected["recall"], expected["f1-score"], expected["support"])

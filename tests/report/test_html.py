@@ -208,7 +208,7 @@ def two_scales(tmp_path):
         (folder / "notebooks").mkdir(parents=True)
         notebook = new_notebook(cells=[cell], metadata={"title": "Claims"} | made)
         nbformat.write(notebook, folder / "notebooks" / "08_claims.ipynb")
-        build_report(folder, scale=scale)
+        build_report(folder, scale=scale, has_first_page=True)
     (tmp_path / "mine").mkdir()
     return tmp_path
 
@@ -221,6 +221,15 @@ def test_the_first_page_leads_with_findings_and_warns_of_the_demonstration_alone
     links = set(re.findall(r'href="([^"#][^"]*\.html)"', html)) - {"index.html"}
     assert links == {f"{scale}/{page}.html" for scale in ("mini", "small") for page in ("index", "08_claims")}
     assert all((two_scales / link).is_file() for link in links)
+
+
+def test_pages_lead_back_to_the_first_page_where_there_is_one(two_scales):
+    link = '<a href="../index.html">All scales</a>'
+    build_first_page(two_scales)
+    for page in ("index", "08_claims"):
+        assert link in (two_scales / "small" / f"{page}.html").read_text(encoding="utf-8")
+    build_report(two_scales / "small", scale="small")
+    assert link not in (two_scales / "small" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_first_page_has_no_part_for_a_scale_without_a_report(two_scales):

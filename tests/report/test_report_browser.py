@@ -200,7 +200,7 @@ def test_the_page_of_claims_is_short_and_its_answer_is_on_the_first_screen(open_
     page = open_page("08_claims", width=width)
     assert page.evaluate("document.documentElement.scrollHeight") < most
     answer = page.locator("p.in-short")
-    assert "Of 52 claims our runs confirm" in answer.inner_text()
+    assert "Of 52 claims, our runs confirm" in answer.inner_text()
     box = answer.bounding_box()
     assert box["y"] + box["height"] <= 800
 

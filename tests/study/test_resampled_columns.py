@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import layer_adaptation, optimization_ablation
+from blurbstudy.study.decisions import decide_levels
 from blurbstudy.study.grid import DEFAULT_RECIPE, Condition
 from blurbstudy.study.parameter_types import read_splits
 from blurbstudy.study.parameters import scale_parameters
@@ -59,6 +62,16 @@ def test_a_table_has_the_resampled_column_beside_the_official_one(make_study, sh
     key_findings(results, question="?", baseline=baseline)
     assert collapse_table(results, title="c", baseline=baseline).rows[0][1].endswith("of 6")
     seeds_figure(results, title="f", paper="table3")
+
+    # Of a setting with a single fold so far the number of runs is said, and no comparison is made.
+    few = condition._replace(level="Few epochs")
+    later = [run.id for run in grid.cells[few][1:]]
+    begun = replace(results, records={run: record for run, record in results.records.items() if run not in later})
+    row = next(row for row in score_table(begun, title="t", paper="table3").rows if row[1] == few.level)
+    assert row[3].mean is None and "1 of 4 runs" in row[3].html() and "no score" not in row[3].html()
+    assert few not in {decision.condition for decision in decide_levels(begun, baseline=baseline)}
+    drawn = seeds_figure(begun, title="f", paper="table3")._repr_html_()
+    assert "1 of 4 runs" in drawn and "without a score" not in drawn
 
 
 def test_each_small_task_of_table_4_has_a_column(make_study):

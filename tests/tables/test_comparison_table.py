@@ -82,8 +82,7 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_the_decidable_differenc
     reach = f"{decision.comparison.detectable * 100:.1f}"
     assert said == [
         "None of 10 runs collapsed.",
-        f"Undecided: 1 of 1 comparisons with Baseline; 80% of studies of this size decide differences of {reach} "
-        "points.",
+        f"Undecided: 1 of 1 comparisons with Baseline; differences of {reach} points would be detected with 80% power.",
     ]
 
 
@@ -105,7 +104,7 @@ def test_rates_of_collapse_are_compared_exactly(make_results):
     one_fewer = stats.boschloo_exact([[7, 8], [1, 0]]).pvalue
     assert freeze[5] == format_p_value(2 * expected) and reinit[5] == format_p_value(one_fewer)
     said = key_findings(results, question="?", baseline="Baseline").sentences
-    assert said[1].startswith("Layer freeze: fewer runs collapse than with Baseline, 0 of 8 against 8 of 8")
+    assert said[1].startswith("Fewer runs collapse than with Baseline: Layer freeze, 0 of 8 against 8 of 8 (p")
 
 
 def test_cells_with_the_baselines_own_runs_are_not_tested_and_do_not_count_in_holm(make_results):

@@ -13,7 +13,7 @@ from blurbstudy.models import export_checkpoint
 from blurbstudy.stabilizers import depth_plan
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
-from blurbstudy.training.evaluation import gold_of
+from blurbstudy.training.decoding import gold_of
 from blurbstudy.training.population import Population
 from blurbstudy.training.trainer import train_population
 

@@ -131,7 +131,7 @@ def test_a_model_that_outputs_the_best_constant_has_ratio_one(make_config, reque
         bias = targets.mean(0) if task == "BIOSSES" else np.log(targets.mean(0) / (1 - targets.mean(0)))
     population.model.head.weight.data.zero_()
     population.model.head.bias.data[0] = torch.from_numpy(np.float32(np.atleast_1d(bias)))
-    assert population.final_losses([0])[0] / population.constant_loss == pytest.approx(1, abs=1e-5)
+    assert population.final_losses([0])[0] / population.members[0].constant_loss == pytest.approx(1, abs=1e-5)
 
 
 def test_a_run_that_learned_nothing_has_ratio_one_and_one_that_learned_has_not(make_config, question, checkpoint):
@@ -169,7 +169,8 @@ def test_of_a_large_train_set_every_so_manieth_sequence_counts(make_config, ques
     whole = make_training([make_config(task="BioASQ")], question, checkpoint).population
     monkeypatch.setattr("blurbstudy.training.population.MAX_LOSS_SEQUENCES", 10)
     part = make_training([make_config(task="BioASQ")], question, checkpoint).population
-    assert part.constant_loss == constant_loss(question["train"].targets[::4]) != whole.constant_loss
+    subset = constant_loss(question["train"].targets[::4])
+    assert part.members[0].constant_loss == subset != whole.members[0].constant_loss
     whole.loss_sequences = np.arange(0, 40, 4)
     assert part.final_losses([0])[0] == whole.final_losses([0])[0]
 

@@ -9,7 +9,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import io_ceiling, score
 from blurbstudy.models import random_checkpoint
 from blurbstudy.tasks import get_task, split_labels
-from blurbstudy.training.evaluation import gold_of
+from blurbstudy.training.decoding import gold_of
 from blurbstudy.training.run_record import run_record_from_dict
 from blurbstudy.training.trainer import train_population
 

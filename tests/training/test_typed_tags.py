@@ -10,7 +10,7 @@ from blurbstudy.metrics import score
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.tasks.task import head_indices, head_labels
-from blurbstudy.training.evaluation import decode, gold_of
+from blurbstudy.training.decoding import decode, gold_of
 from blurbstudy.training.trainer import train_population
 
 TYPED = dataclasses.replace(get_task("BC5-chem"), labels=("O", "B-X", "I-X", "B-Y", "I-Y"))

@@ -63,7 +63,11 @@ class CostModel:
         return self.cache.number("rate", self._rate_key(config)) or FLOPS_PER_SECOND
 
     def record(self, population: Sequence[RunConfig], seconds: float) -> None:
-        """Store the rate at which a population was trained, unless it is about the known one. Safe between threads."""
+        """Store the rate at which a population was trained, unless it is about the known one, or runs may have stopped
+        early. Safe between threads.
+        """
+        if any(config.recipe.early_stopping for config in population):
+            return
         rate = sum(map(self.flops, population)) / max(seconds, 1e-9)
         with self._lock:
             if not 1 - RATE_TOLERANCE < rate / self.rate(population[0]) < 1 + RATE_TOLERANCE:

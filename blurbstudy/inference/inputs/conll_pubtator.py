@@ -10,8 +10,8 @@ from ...errors import ParameterError
 from ...tasks import Task
 from ...tasks.custom.tagged import entity_types
 from ...tasks.formats.conll import DOCUMENT, NO_ID
-from ...tasks.formats.conll_layout import columns_of, count_comments, is_header
-from ...tasks.formats.lines import Line, decode_lines, quote
+from ...tasks.formats.conll_layout import WORD_NAMES, columns_of, count_comments, is_header
+from ...tasks.formats.lines import Line, decode_lines, quote, without_end
 from .documents import Document, Item, ReadError, read_error
 from .records import document_of_words
 
@@ -47,20 +47,23 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
 
     def finish_sentence() -> list[str]:
         """The words of the block, without comments and the file's header."""
-        nonlocal error, width, comments
-        texts = [_without_end(line.text) for line in block]
+        nonlocal error, width, comments, named
+        texts = [without_end(line.text) for line in block]
         begin = count_comments(texts, known, width=width)
         comments += begin
         if not width and begin < len(texts):
             cells = columns_of(texts[begin], tabs="\t" in texts[begin])
-            width, begin = len(cells), begin + is_header(cells)
+            width = len(cells)
+            if is_header(cells):
+                places = (i for i, cell in enumerate(cells) if cell.strip().lower() in WORD_NAMES)
+                begin, named = begin + 1, next(places) if named is None else named
         column = (of_task if of_task < width > 1 else 0) if named is None else named
         words = []
         for line, text in zip(block[begin:], texts[begin:], strict=True):
             fields = columns_of(text, tabs="\t" in text)
             word = fields[column] if column < len(fields) else ""
-            if line.error:
-                error = error or read_error(where, line.number, *line.error)
+            if found := line.error_of_format:
+                error = error or read_error(where, line.number, *found)
             elif not word.strip():
                 expected = f"one in column {column + 1}"
                 error = error or read_error(where, line.number, "no word", expected, "restore the line")
@@ -69,7 +72,7 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
         return words
 
     for line in decode_lines(file):
-        text = _without_end(line.text)
+        text = without_end(line.text)
         starts = text.startswith(DOCUMENT)
         if (starts or not text.strip(" ")) and block and (words := finish_sentence()):
             sentences, n_sentences = [*sentences, words], n_sentences + 1
@@ -90,10 +93,6 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
     yield from finish_document()
 
 
-def _without_end(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
-
-
 def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
     """The documents of a PubTator file: `ID|t|TITLE`, `ID|a|ABSTRACT`, annotations (ignored), an empty line. The text
     is title, line break, abstract, as PubTator counts offsets.
@@ -102,13 +101,13 @@ def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, 
     error: ReadError | None = None
     bytes_read = 0
     for line in decode_lines(file):
-        text = _without_end(line.text)
+        text = without_end(line.text)
         if (block or error) and (not text.strip() or _TITLE.fullmatch(text)):
             end = line.bytes_read if not text.strip() else bytes_read
             yield Item(error or _pubtator_document(where, block), end)
             block, error = [], None
-        if line.error:
-            error = error or read_error(where, line.number, *line.error)
+        if found := line.error_of_format:
+            error = error or read_error(where, line.number, *found)
         elif text.strip() and ("\t" not in text or "|" in text.split("\t")[0]):
             block.append((line.number, text))
         bytes_read = line.bytes_read

@@ -7,6 +7,7 @@ count the characters of the file's own text without a byte-order mark.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +15,13 @@ from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
 from ...tasks.custom.formats import NAMES
-from ...tasks.formats.lines import decode_lines, raise_data_error, read_text
+from ...tasks.formats.lines import decode_lines, raise_data_error, read_text, refuse_binary, without_end
+from ...tasks.formats.python_records import json_lines
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
 from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
@@ -27,6 +29,7 @@ from .documents import Document, Item, ReadError, read_error, text_count
 from .records import USUAL_TEXTS, read_records
 
 STDIN = "-"
+_HEAD = 64  # bytes that tell whether a file is text
 TEXT = "text"
 # Suffix -> format; "": depends on the task, since BLURB's tagged sentences are .tsv files.
 SUFFIXES = {
@@ -57,6 +60,17 @@ def read_documents(
     if columns and format_name not in WITH_COLUMNS:
         raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
     yield from _with_unique_ids(_read(where, task, format_name, columns or {}))
+
+
+def read_python_records(value: Any, task: Task, columns: Mapping[str, str] | None = None) -> Iterator[Item]:
+    """The documents of a data frame, dataset, mapping or list of mappings, read as JSON lines are.
+
+    Raises:
+        ParameterError: a role in `columns` is unknown, or a value is no data.
+        DataError: there is no column that the task needs.
+    """
+    file, where = io.BytesIO(json_lines(value).encode()), type(value).__name__
+    yield from _with_unique_ids(read_records(file, where, task, columns or {}, format_name="jsonl"))
 
 
 def input_size(where: Path | str) -> int | None:
@@ -155,6 +169,7 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
     else:
         try:
             with path.open("rb") as file:
+                refuse_binary(path, file.peek(_HEAD)[:_HEAD])
                 yield from FORMATS[format_name](file, name, task, columns)
         except OSError as error:
             raise_data_error(
@@ -227,7 +242,7 @@ def _single_document(file: BinaryIO, where: str, task: Task, columns: Mapping[st
 
 def _text_lines(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
     for line in decode_lines(file):
-        text = line.text.removesuffix("\n").removesuffix("\r")
+        text = without_end(line.text)
         if line.error:
             content: Document | ReadError = read_error(where, line.number, *line.error)
         elif task.output != "token_labels" and not text.strip():

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 from ...config import JsonMapping
 from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
-from ...tasks.custom.columns import COLUMN_ALIASES, is_header
+from ...tasks.custom.columns import COLUMN_ALIASES, is_header, matching_fields, without_doubt
 from ...tasks.custom.tabular import join_texts
 from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import decode_lines, listed, quote
 from ...tasks.formats.records import numbered_records
-from ...tasks.formats.spreadsheets import table_rows
+from ...tasks.formats.spreadsheets import named_rows
 from .documents import Document, Item, ReadError, error_at, read_error, text_count
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
@@ -63,15 +63,17 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     if missing := [name for name in roles.values() if name not in fields]:
         advice = did_you_mean(missing[0], fields, otherwise=f"it has {listed([repr(name) for name in fields])}")
         raise DataError(f"{where}: no column {quote(missing[0])}; {advice}")
-    task_columns = (
+    task_columns: dict[str, str] = (
         dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
     )
     texts = ("text", "text2")[: text_count(task)]
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
-        first = [task_columns[role]] if role in task_columns else []
-        by_name = {name.lower(): name for name in fields if name not in roles.values()}
-        candidates = [by_name[name.lower()] for name in (*first, *COLUMN_ALIASES[role]) if name.lower() in by_name]
+        free = [name for name in fields if name not in roles.values()]
+        own = [name for name in free if name.lower() == task_columns.get(role, "").lower()]
+        candidates = own or without_doubt(matching_fields(free, role), COLUMN_ALIASES[role][:1])
         if role not in roles and role not in unused and candidates:
+            if len(candidates) > 1 and role in texts:
+                raise DataError(f"{where}: {listed(candidates)} may each be the {role}; pass --columns {role}=NAME")
             roles[role] = candidates[0]
     if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}
@@ -157,25 +159,9 @@ def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
 
 
 def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], form: str) -> Iterator[Record]:
-    names: list[str] = []
-    for row in table_rows(decode_lines(file), form):
+    places = [int(name) for name in columns.values() if name.isdigit()]
+    is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
+    rows = named_rows(decode_lines(file), form, where, lambda fields: not is_numbered or is_header(fields, places))
+    for row, record in rows:
         place = f"{where}, line {row.number}"
-        if row.error:
-            yield place, error_at(place, *row.error), row.bytes_read
-            continue
-        fields = row.fields
-        if not names:
-            places = [int(name) for name in columns.values() if name.isdigit()]
-            is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
-            has_header = not is_numbered or is_header(fields, places)
-            names = [name.strip() if has_header else str(i) for i, name in enumerate(fields, 1)]
-            if duplicate := next((name for name in names if name and names.count(name) > 1), None):
-                raise DataError(f"{place}: found column {quote(duplicate)} twice; rename one of the two")
-            if has_header:
-                continue
-        if len(fields) != len(names):
-            value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            remedy = "quote fields with separators" if form == "csv" else "remove tabs from texts"
-            yield place, error_at(place, value, f"{len(names)} ({listed(names)})", remedy), row.bytes_read
-            continue
-        yield place, dict(zip(names, fields, strict=True)), row.bytes_read
+        yield place, error_at(place, *row.error) if row.error else record, row.bytes_read

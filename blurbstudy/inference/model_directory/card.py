@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -15,6 +15,8 @@ from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
 from ...tasks.task import describe_scoring, head_labels
+from .card_calibration import markdown as calibration_section
+from .card_classes import class_sections
 from .card_results import (
     caveat_notes,
     escape_cell,
@@ -73,8 +75,10 @@ def model_card(
         metric=escape_text(METRICS[task.metric].title),
         scores=score_rows(run),
         notes=[*caveat_notes(run), *_scored_on(task, run), *score_notes(run)],
+        classes=class_sections(run),
         runs=run_rows(run),
         statuses=status_lines(run),
+        calibration=calibration_section(run) if "calibration" in run else "",
         data=_data(task, run),
         recipe_source=escape_text(run.get("recipe_source") or "All settings that affect this task."),
         recipe=[[name, escape_cell(_format_value(value))] for name, value in _recipe(task, run, layout.architecture)],
@@ -144,12 +148,17 @@ def _data(task: Task, run: JsonMapping) -> list[str]:
     if task.custom:
         terms += " (add the terms of use of your data, which also apply to this model)"
     return [
-        f"Task: {_escape_markdown(task.name)} ({task.task_type}); data fingerprint {run['data']['fingerprint']}",
+        f"Task: {_escape_markdown(task.name)} ({_kind(task)}); data fingerprint {run['data']['fingerprint']}",
         f"Examples: {sizes}{split_off}",
         f"Source: {_escape_markdown(task.source)}",
         f"Terms of use: {terms}",
         f"Encoder: {_escape_markdown(run['encoder']['name'])}; fingerprint {run['encoder']['fingerprint']}",
     ]
+
+
+def _kind(task: Task) -> str:
+    """The kind of task as the user names it."""
+    return task.custom.task_type_alias if task.custom and task.custom.task_type_alias else task.task_type
 
 
 def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tuple[str, object]]:
@@ -158,6 +167,8 @@ def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tu
     inactive = inactive_fields(recipe, task, n_segments=architecture.n_segments)
     values = {name: value for name, value in recipe.to_dict().items() if name not in inactive}
     values["stabilizers"] = values["stabilizers"] or "none"
+    if isinstance(weights := recipe.class_weights, Mapping):
+        values["class_weights"] = ", ".join(f"{_escape_markdown(label)} {value:g}" for label, value in weights.items())
     return [(name.replace("_", " "), value) for name, value in values.items()] + [("precision", run["precision"])]
 
 
@@ -174,8 +185,11 @@ def _limitations(task: Task, run: JsonMapping) -> list[str]:
         "full articles, clinical notes, or other languages.",
         "It is not intended for clinical decisions or for any use in which a wrong prediction can cause harm.",
         "It was not evaluated for bias, such as different performance across groups of people.",
-        "Its probabilities are not calibrated.",
     ]
+    if task.output == "score":
+        lines.append("Its scores are not probabilities, so they have no calibration.")
+    elif not (run.get("calibration") or {}).get("fit"):
+        lines.append("Its probabilities are not calibrated.")
     if task.output == "token_labels":
         lines.append(
             "It does not predict overlapping or discontinuous mentions, and does not link mentions to a database."

@@ -108,8 +108,9 @@ def score_notes(run: JsonMapping) -> list[str]:
 def _selection_notes(run: JsonMapping) -> list[str]:
     """How much the dev score of a model that dev selected is worth."""
     selection = run["selection"]
-    by_step = run["recipe"]["checkpoint_selection"] != "last"
-    if selection is None or "dev" not in run["summary"] or (selection["candidates"] < 2 and not by_step):
+    chosen = ["Its weights are those of the best evaluation on dev"] if _selects_step(run) else []
+    chosen += [f"Its threshold, {run['threshold']:g}, is the best on dev"] if "threshold" in run else []
+    if selection is None or "dev" not in run["summary"] or (selection["candidates"] < 2 and not chosen):
         return []
     corrected = selection["dev_out_of_bag"] is not None
     better = "the corrected one" if corrected else "the mean over seeds"
@@ -124,9 +125,11 @@ def _selection_notes(run: JsonMapping) -> list[str]:
         )
     elif selection["candidates"] > 1:
         note += f" It is not corrected: {escape_text(selection['dev_out_of_bag_reason'])}."
-    if by_step:
-        note += " Its weights are those of the best evaluation on dev, for which nothing here corrects."
-    return [note]
+    return [" ".join([note, *(f"{text}, for which nothing here corrects." for text in chosen)])]
+
+
+def _selects_step(run: JsonMapping) -> bool:
+    return run["recipe"]["checkpoint_selection"] != "last"
 
 
 def run_rows(run: JsonMapping) -> list[list[str]]:
@@ -154,7 +157,12 @@ def describe_statuses(counts: Mapping[str, int]) -> str:
 def status_lines(run: JsonMapping) -> list[str]:
     """What the statuses of the runs mean."""
     lines = [f"Status: {describe_statuses(run['statuses'])}{_rate(run)}.", STATUS_MEANING]
-    if run["recipe"]["checkpoint_selection"] != "last":
+    if run.get("planned_steps", 0) > run.get("stopped_at_step", 0):
+        lines.append(
+            f"Training stopped early, after step {run['stopped_at_step']:,} of {run['planned_steps']:,}, since dev "
+            "improved no more; the learning rate followed the planned steps."
+        )
+    if _selects_step(run):
         lines.append("Status and loss ratio are those of the last step's weights, scores those of the best on dev.")
     if run["undertrained"]:
         lines.append(

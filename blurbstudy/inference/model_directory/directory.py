@@ -13,29 +13,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...config import JsonMapping, JsonObject
-from ...errors import CheckpointError, flat_message, typed_message
-from ...metrics import METRICS
+from ...errors import CheckpointError
 from ...models import Checkpoint, Classifier, FinetunedWeights
 from ...models.checkpoint import checkpoint_of
 from ...models.state_dict_names import to_hugging_face
 from ...models.weight_files import read_weights, weight_files, write_weights
-from ...tasks import Task, task_from_dict
+from ...tasks import Task
+from ...tasks.features import Features
 from ...tasks.task import head_labels
-from ...tasks.text.words import WORD_SPLITTERS
-from .check import CARD, METADATA_FILE, check_metadata_file
-from .heads import HEADS, NONE, HeadLayout, head_layout
-from .settings import FORMAT, ModelSettings, metadata
+from ...training.decoding import OutputFunction
+from ...training.evaluation import evaluation_batches, predict
+from ...training.provenance import pick_device
+from .check import CARD, METADATA_FILE
+from .heads import NONE, HeadLayout, head_layout
+from .settings import RESTORE, ModelSettings, metadata, read_json, read_metadata
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 SCORE = "score"  # the only label of a regression
-_RESTORE = "restore the complete directory"  # remedy of errors
 PROBLEM_TYPES = {
     "single_label": "single_label_classification",
     "multi_label": "multi_label_classification",
@@ -58,6 +60,28 @@ class ModelDirectory:
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the head's outputs; () for a score."""
         return head_labels(self.task, self.settings.tag_scheme)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of configuration, weights and tokenizer."""
+        return self.checkpoint.fingerprint
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The fast tokenizer (transformers)."""
+        return self.checkpoint.tokenizer()
+
+    def load(self, device: str) -> OutputFunction:
+        """The model on a device (auto, cpu or cuda)."""
+        chosen = pick_device(device)
+        model = load_classifier(self, device=chosen).eval()
+        n_heads = model.architecture.n_heads
+
+        def outputs(features: Features, batch_tokens: int) -> np.ndarray:
+            batches = evaluation_batches(features, members=1, n_heads=n_heads, tokens=batch_tokens)
+            with torch.inference_mode():  # faster than no_grad
+                return predict(model, batches, device=chosen, autocast=False)[0]
+
+        return outputs
 
 
 def write_model_files(
@@ -121,9 +145,8 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
         CheckpointError: it is not a model directory, is corrupt or inconsistent, or has pickled weights.
     """
     folder = Path(folder)
-    check_metadata_file(folder)
-    task, settings, run = _read_metadata(folder / METADATA_FILE)
-    config = _read_json(folder / "config.json")
+    task, settings, run = read_metadata(folder)
+    config = read_json(folder / "config.json")
     files = weight_files(folder)
     if pickled := [file.name for file in files if file.suffix != ".safetensors"]:
         raise CheckpointError(
@@ -135,7 +158,7 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
     if settings.max_length > (limit := checkpoint.architecture.max_positions):
         raise CheckpointError(
             f"{folder}: max_length {settings.max_length} in {METADATA_FILE} exceeds the {limit} positions of the "
-            f"encoder; {_RESTORE}"
+            f"encoder; {RESTORE}"
         )
     layout = head_layout(checkpoint.architecture, settings.head)
     _check_head(folder, config, layout, task, settings)
@@ -160,41 +183,18 @@ def _state_dict(trained: FinetunedWeights, layout: HeadLayout) -> dict[str, Tens
     return named | {layout.names[ours]: tensor.contiguous() for ours, tensor in trained.head.items()}
 
 
-def _read_metadata(path: Path) -> tuple[Task, ModelSettings, JsonObject]:
-    values = _read_json(path)
-    if values.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: format {values.get('format')!r}, expected {FORMAT}; use the version of blurbstudy that wrote it"
-        )
-    try:
-        task = task_from_dict(values["task"])
-        settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
-        run = dict(values["run"])
-        if settings.head not in HEADS or (settings.head == "token") != (task.output == "token_labels"):
-            raise ValueError(f"head {settings.head!r} does not fit a {task.task_type} task")
-        if settings.words not in (WORD_SPLITTERS if task.output == "token_labels" else ("",)):
-            raise ValueError(f"words {settings.words!r}")
-        if not all(isinstance(label, str) for label in task.labels) or task.metric not in METRICS:
-            raise ValueError(f"labels or metric {task.metric!r}")
-        if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:
-            raise ValueError(f"max_length {settings.max_length!r}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: invalid ({typed_message(error)}); {_RESTORE}") from None
-    return task, settings, run
-
-
 def _check_head(folder: Path, config: JsonMapping, layout: HeadLayout, task: Task, settings: ModelSettings) -> None:
     """Refuse a config.json that contradicts blurbstudy.json."""
     if config.get("architectures") != [layout.class_name]:
         raise CheckpointError(
             f"{folder}: config.json has the class {config.get('architectures')}, {METADATA_FILE} {layout.class_name}; "
-            f"{_RESTORE}"
+            f"{RESTORE}"
         )
     expected = label_config(task, settings.tag_scheme)["id2label"]
     if config.get("id2label") != expected:
         raise CheckpointError(
             f"{folder}: config.json has the labels {str(config.get('id2label'))[:100]}, {METADATA_FILE} has "
-            f"{str(expected)[:100]}; {_RESTORE}"
+            f"{str(expected)[:100]}; {RESTORE}"
         )
 
 
@@ -205,24 +205,14 @@ def _head(folder: Path, state: Mapping[str, Tensor], layout: HeadLayout, *, outp
     head = {}
     for ours, theirs in layout.names.items():
         if theirs not in state:
-            raise CheckpointError(f"{folder}: weights lack {theirs!r}; {_RESTORE}")
+            raise CheckpointError(f"{folder}: weights lack {theirs!r}; {RESTORE}")
         if tuple(state[theirs].shape) != shapes[ours]:
             raise CheckpointError(
                 f"{folder}: {theirs} has shape {tuple(state[theirs].shape)}, but the labels need {shapes[ours]}; "
-                f"{_RESTORE}"
+                f"{RESTORE}"
             )
         head[ours] = state[theirs].float()
     return head
-
-
-def _read_json(path: Path) -> JsonObject:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({flat_message(error)[:200]}); {_RESTORE}") from None
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: expected a JSON object, got {type(values).__name__}; {_RESTORE}")
-    return values
 
 
 def _write_json(path: Path, values: JsonMapping) -> None:

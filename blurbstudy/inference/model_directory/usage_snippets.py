@@ -57,7 +57,10 @@ def _pipeline_code(task: Task, directory_name: str) -> str:
 
 def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str:
     if task.output == "multi_label":
-        return f"A label is predicted if its probability exceeds 0.5. {_truncation(settings)}"
+        chosen = "" if settings.threshold == 0.5 else ", the threshold chosen on dev"
+        return (
+            f"A label is predicted if its probability exceeds {settings.threshold:g}{chosen}. {_truncation(settings)}"
+        )
     if task.output != "token_labels":
         return _truncation(settings)
     notes = [

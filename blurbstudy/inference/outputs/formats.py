@@ -49,11 +49,18 @@ def to_dict(prediction: Prediction, task: Task) -> dict[str, object]:
             }
             for entity in prediction.entities
         ]
-        return {"id": prediction.id, "text": prediction.text, "entities": entities}
+        withheld = {} if prediction.withheld is None else {"withheld": prediction.withheld}
+        return {"id": prediction.id, "text": prediction.text, "entities": entities, **withheld}
     if prediction.score is not None:
         return {"id": prediction.id, "score": round_probability(prediction.score)}
     probabilities = {label: round_probability(value) for label, value in prediction.probabilities.items()}
-    labels = {"label": prediction.label} if prediction.labels is None else {"labels": list(prediction.labels)}
+    labels: dict[str, object] = {"label": prediction.label}
+    if prediction.labels is not None:
+        labels = {"labels": list(prediction.labels)}
+    if prediction.withheld is not None:
+        labels |= (
+            {"abstained": prediction.label is None} if prediction.labels is None else {"withheld": prediction.withheld}
+        )
     return {"id": prediction.id, **labels, "probabilities": probabilities}
 
 
@@ -138,7 +145,8 @@ def _tsv_lines(prediction: Prediction, task: Task) -> str:
         if prediction.labels is not None:
             rows = [[",".join(prediction.labels), *probabilities.values()]]
         else:
-            rows = [[prediction.label, probabilities[str(prediction.label)], *probabilities.values()]]
+            best = prediction.label or max(prediction.probabilities, key=prediction.probabilities.__getitem__)
+            rows = [[prediction.label or "", probabilities[best], *probabilities.values()]]
     return "".join(_tsv_row([prediction.id, *row]) for row in rows)
 
 

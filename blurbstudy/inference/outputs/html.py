@@ -53,7 +53,7 @@ def html_begin(task: Task) -> str:
     about = {
         "token_labels": "Predicted entities. Hover over an entity to see its probability (the mean over its words).",
         "single_label": "The most probable label of each text, and the probabilities of all labels.",
-        "multi_label": "The labels with a probability above 0.5, and the probabilities of all labels.",
+        "multi_label": "The labels with a probability above the model's threshold, and all probabilities.",
         "score": "The predicted score of each pair.",
     }[task.output]
     light = "".join(f"--type-{i}: {colour};" for i, (colour, _) in enumerate(COLOURS))
@@ -130,7 +130,7 @@ def _table_row(prediction: Prediction) -> str:
     if prediction.score is not None:
         cells.append(f"{prediction.score:.2f}")
     else:
-        labels = [str(prediction.label)] if prediction.labels is None else prediction.labels
+        labels = [prediction.label or "(abstained)"] if prediction.labels is None else prediction.labels
         cells.append(html.escape(", ".join(labels)))
         ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
         cells.append(

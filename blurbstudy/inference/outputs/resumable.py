@@ -7,6 +7,7 @@ The other formats start again.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from ...errors import ParameterError
 from ...filesystem import disk_errors
 from ...tasks import Task
 from ..inputs.documents import Document
-from .formats import BRAT, OUTPUT_FORMATS, brat_files
+from .formats import BRAT, OUTPUT_FORMATS, OutputFormat, brat_files
 
 if TYPE_CHECKING:
     from ..predictor import Prediction
@@ -48,8 +49,8 @@ class StreamOutput:
 
     ids: Sequence[str] = ()
 
-    def __init__(self, stream: TextIO, task: Task, format_name: str) -> None:
-        self._stream, self._task, self._format = stream, task, OUTPUT_FORMATS[format_name]
+    def __init__(self, stream: TextIO, task: Task, format_name: str, *, appendix: str = "") -> None:
+        self._stream, self._task, self._format = stream, task, _with_appendix(format_name, appendix)
 
     def __enter__(self) -> Self:
         self._stream.write(self._format.begin(self._task))
@@ -70,15 +71,16 @@ class FileOutput:
 
     Args:
         settings: what determines the predictions besides the input; JSON values.
+        appendix: HTML for the end of a page.
 
     Raises:
         ParameterError: the file exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping) -> None:
+    def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping, appendix: str = "") -> None:
         check_target(path, format_name)
         digest = fingerprint(dict(settings))[:8]
-        self._path, self._task, self._format = path, task, OUTPUT_FORMATS[format_name]
+        self._path, self._task, self._format = path, task, _with_appendix(format_name, appendix)
         self._partial = path.with_name(f"{path.name}.{digest}.partial")
         self._file: BinaryIO | None = None
         self._size = 0  # bytes of complete lines
@@ -169,18 +171,34 @@ class BratOutput:
                     (self._partial / name).write_bytes(text.encode())  # bytes: line endings stay as they are
 
 
-def open_output(path: Path | None, stream: TextIO, task: Task, format_name: str, *, settings: JsonMapping) -> Output:
-    """The output at a path, or the stream if there is no path.
+def _with_appendix(format_name: str, appendix: str) -> OutputFormat:
+    """The format; of a page, with HTML at its end."""
+    plain = OUTPUT_FORMATS[format_name]
+    if format_name != "html" or not appendix:
+        return plain
+    return dataclasses.replace(plain, end=lambda task: plain.end(task).replace("</body>", f"{appendix}\n</body>"))
+
+
+def open_output(
+    path: Path | None,
+    stream: TextIO,
+    task: Task,
+    format_name: str,
+    *,
+    settings: JsonMapping,
+    appendix: str = "",
+) -> Output:
+    """The output at a path, or the stream if there is no path; of a page, with an appendix in HTML.
 
     Raises:
         ParameterError: brat without a folder; the path exists.
     """
     check_target(path, format_name)
     if path is None:
-        return StreamOutput(stream, task, format_name)
+        return StreamOutput(stream, task, format_name, appendix=appendix)
     if format_name == BRAT:
         return BratOutput(path)
-    return FileOutput(path, task, format_name, settings=settings)
+    return FileOutput(path, task, format_name, settings=settings, appendix=appendix)
 
 
 def check_target(path: Path | None, format_name: str) -> None:

@@ -1,11 +1,11 @@
 // Sorts a table by a column: each heading becomes a button that goes up, down and back to the order of the page.
 // Without this script the page is whole; the files to download are links, and need none.
 (() => {
-  const EMPTY = new Set(["", "–", "not run", "no score", "no runs", "not released", "no path given"]);
+  const EMPTY = new Set(["", "–", "not run", "no runs"]);
 
   const shown = cell => {
     if (cell.dataset.value !== undefined) return cell.dataset.value;
-    const part = cell.querySelector(".missing, b, svg text") ?? cell;
+    const part = cell.querySelector("b, svg text") ?? cell;
     return part.textContent.trim();
   };
   const number = text => {
@@ -25,7 +25,8 @@
   const sorted = (rows, column, down) => {
     const keyed = rows.map(row => {
       const text = row.cells[column] ? shown(row.cells[column]) : "";
-      return { row, text, value: EMPTY.has(text) ? null : number(text), empty: EMPTY.has(text) };
+      const empty = EMPTY.has(text) || !!row.cells[column].querySelector(".missing");
+      return { row, text, value: empty ? null : number(text), empty };
     });
     const full = keyed.filter(entry => !entry.empty);
     const numeric = full.every(entry => entry.value !== null);

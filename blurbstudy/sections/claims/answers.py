@@ -1,5 +1,5 @@
-"""The answers of the first page that follow from the techniques' tables: what to use with few examples, what each
-technique buys, and how sure that is.
+"""The answers of the first page that follow from the techniques' tables: what to use with few examples, which
+techniques help, and how sure that is.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from statistics import median
 
 from ...stats.summary import CellSummary
 from ...study.decisions import Outcome
-from ...study.grid import DEFAULT_RECIPE
+from ...study.grid import DEFAULT_RECIPE, Results
 from ...tables.score_table import percent
 from ...tables.table import KeyFinding
+from ...tasks import TASKS
 from .evidence import Evidence
-from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, few, tasks_of, technique_effects
+from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, tasks_of, technique_effects
 from .names import format_change, format_tenths, in_sentence
 
 FEW_EXAMPLES = 1000
+MAX_TASKS = 3  # whose intervals are named one by one
 OUTCOMES = {
     Outcome.BETTER: "Better than the default recipe",
     Outcome.WORSE: "Worse than the default recipe",
@@ -36,13 +38,22 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
             official = len(column.tasks) == 1 and column.splits is None and tasks_of(column) in tested
             n = int(evidence.train_sizes.get(config.task, 0) * config.train_share)
             if key.level == DEFAULT_RECIPE and official and summary.n > 1 and 0 < n <= FEW_EXAMPLES:
-                recipe = f"{config.recipe.epochs / config.train_share:g} epochs at a learning rate of "
-                recipe += f"{config.recipe.learning_rate:g}"
+                recipe = (
+                    f"{config.recipe.epochs / config.train_share:g} epochs{_few_epochs(results, config.task)} at a "
+                )
+                recipe += f"learning rate of {config.recipe.learning_rate:g}"
                 _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
                 encoders.setdefault(encoder_of(results, key), summary)
     sentences = [_few_examples(name, *found, effects) for name, found in cells.items()]
     none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs of several seeds yet."
     return KeyFinding(question=FEW_QUESTION, sentences=sentences or [none], on_front_page=True)
+
+
+def _few_epochs(results: Results, task: str) -> str:
+    """How many epochs the settings with few epochs have: ` (few epochs: 5)`."""
+    recipes = {level: recipe for (level, of), recipe in results.grid.recipes.items() if of == task}
+    fewer = {recipe.epochs for recipe in recipes.values() if recipe.epochs < recipes[DEFAULT_RECIPE].epochs}
+    return f" (few epochs: {fewer.pop():g})" if len(fewer) == 1 else ""
 
 
 def _few_examples(
@@ -54,16 +65,21 @@ def _few_examples(
             change = format_change(percent(decision.comparison.difference))
             found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
     better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
-    examples = "" if "examples" in name else f", {n:,} examples"
+    group = next((task.group for task in TASKS if task.name in next(iter(encoders.values())).tasks), "")
+    about = ", ".join(filter(None, [group, "" if "examples" in name else f"{n:,} examples"]))
+    where = f"{name} ({about})" if about else name
     scores = ", ".join(f"{_score(cell)} with {encoder}" for encoder, cell in encoders.items())
     collapsed, runs = (sum(getattr(cell, part) for cell in encoders.values()) for part in ("collapsed", "runs"))
-    default = f"the default recipe ({recipe}), which scores {scores}; {collapsed} of {runs} runs collapsed"
     parts = [
-        f"{name}{examples}: {', '.join(better)}, better than {default}" if better else f"{name}{examples}: {default}"
+        f"{where}: {', '.join(better)}, better than the default recipe" if better else f"{where}: the default recipe"
     ]
+    parts[0] += f", {recipe}"
+    parts.append(
+        f"{'The default recipe' if better else 'It'} scores {scores}, and {collapsed} of {runs} runs collapsed"
+    )
     parts += [] if better else ["Nothing tested is shown to be better"]
     parts += [f"Worse: {', '.join(worse)}"] if worse else []
-    parts += [f"Not shown to differ: {', '.join(open_)}"] if open_ else []
+    parts += [f"Undecided: {', '.join(open_)}"] if open_ else []
     return ". ".join(parts) + "."
 
 
@@ -83,12 +99,20 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
         where: dict[str, list[str]] = {}
         for effect in effects:
             if tasks := effect.decided(outcome):
-                place = f"{few(tasks, 'tasks')} with {few(effect.encoders, 'encoders')}"
-                where.setdefault(place, []).append(in_sentence(effect.setting))
+                where.setdefault(f"on {' and '.join(tasks)}", []).append(in_sentence(effect.setting))
         if where:
-            listed = "; ".join(f"on {place}, {', '.join(names)}" for place, names in where.items())
+            listed = "; ".join(f"{', '.join(names)} ({place})" for place, names in where.items())
             sentences.append(f"{start}: {listed}.")
-    return KeyFinding(question=QUESTION, sentences=[*sentences, *_saves(effects)], on_front_page=True)
+    sentences += [*_saves(effects), *_untested(effects)]
+    return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
+
+
+def _untested(effects: Sequence[TechniqueEffect]) -> list[str]:
+    """The groups of BLURB's tasks that no technique was tested on."""
+    tested = {task for effect in effects for task in effect.tasks}
+    groups = {task.group: False for task in TASKS} | {task.group: True for task in TASKS if task.name in tested}
+    missing = [group for group, found in groups.items() if not found]
+    return [f"Not tested yet: {', '.join(missing)}."] if missing else []
 
 
 def _saves(effects: Sequence[TechniqueEffect]) -> list[str]:
@@ -116,7 +140,8 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         for summary in results.summaries.values()
     }
     # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
-    alive = [summary for summary in cells.values() if not summary.all_collapsed]
+    # Resampled splits have another test set.
+    alive = [summary for summary in cells.values() if not summary.all_collapsed and summary.resampled is None]
     both = [summary for summary in alive if summary.seed_interval is not None and summary.example_interval is not None]
     if not both:
         none = "No cell has both intervals and a run that did not collapse yet."
@@ -125,14 +150,25 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         [_half(getattr(summary, name)) for summary in both] for name in ("seed_interval", "example_interval")
     )
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
-    widths = [format_tenths(percent(median(halves))) for halves in (seeds, examples)]
     ns = [summary.n_noncollapsed for summary in both]
+    tasks = list(dict.fromkeys(summary.tasks for summary in both))
+    named = [(" + ".join(names), [summary.tasks == names for summary in both]) for names in tasks]
+    widths = [f"{_widths(seeds, examples, chosen)} on {name}" for name, chosen in named]
+    if len(named) > MAX_TASKS:
+        widths = [_widths(seeds, examples, [True] * len(both))]
     sentences = [
-        f"A mean score is known to ±{widths[0]} points over seeds and to ±{widths[1]} over test examples (95%; medians "
-        f"of {len(both)} cells, each of {_span(ns)} seeds, without cells in which every run collapsed).",
+        f"The 95% interval of a mean score is {', '.join(widths)} (medians of {len(both)} cells of the tables, each of "
+        f"{_span(ns)} seeds, without cells in which every run collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
+
+
+def _widths(seeds: Sequence[float], examples: Sequence[float], chosen: Sequence[bool]) -> str:
+    """The median half width over seeds and over test examples, of the chosen cells."""
+    medians = [median(half for half, one in zip(halves, chosen, strict=True) if one) for halves in (seeds, examples)]
+    over_seeds, over_examples = (format_tenths(percent(value)) for value in medians)
+    return f"±{over_seeds} points over seeds and ±{over_examples} over test examples"
 
 
 def _span(ns: Sequence[int]) -> str:

@@ -11,11 +11,12 @@ from ...config import RunConfig
 from ...stabilizers import RemoveLayers
 from ...stats.intervals import wilson_interval
 from ...stats.status import COLLAPSED_NOTE, RunStatus, judge_run
-from ...study.grid import DEFAULT_RECIPE, Condition, Grid, Results
+from ...study.grid import DEFAULT_RECIPE, Condition, Results
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
 from .folded_rows import FoldedTable
+from .gains import encoder_of
 from .names import setting_name
 
 SHADES = (0.0, 0.05, 0.15, 0.35, 0.6)  # upper bounds of the first five of six shades
@@ -93,17 +94,20 @@ def _finished_runs(evidence: Evidence) -> Iterator[tuple[str, str, RunConfig, Re
     for notebook, grids in evidence.results.items():
         for results in grids.values() if notebook != EXCLUDED_NOTEBOOK else ():
             for condition, configs in results.grid.cells.items():
-                encoder, setting = _encoder_and_setting(results.grid, condition)
+                encoder, setting = _encoder_and_setting(results, condition)
                 for config in configs:
                     if config.id in results.records:
                         yield encoder, setting, config, results
 
 
-def _encoder_and_setting(grid: Grid, condition: Condition) -> tuple[str, str]:
+def _encoder_and_setting(results: Results, condition: Condition) -> tuple[str, str]:
+    grid = results.grid
     if grid.axes.group is None:
         return condition.level, DEFAULT_RECIPE
     removes = any(isinstance(t, RemoveLayers) for techniques in grid.techniques.values() for t in techniques)
-    return condition.group, setting_name(f"{condition.level} layers removed" if removes else condition.level)
+    return encoder_of(results, condition), setting_name(
+        f"{condition.level} layers removed" if removes else condition.level
+    )
 
 
 def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool = False) -> Table:
@@ -159,8 +163,8 @@ def safety_answer(evidence: Evidence) -> KeyFinding:
     settings = count_statuses(evidence)
     if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
-    sentences = [_scope(evidence), _safe_settings(settings), *_unsafe_settings(settings)]
-    sentences += [*_default_recipe(settings), *_extreme_tasks(settings)]
+    sentences = [_safe_settings(settings), *_unsafe_settings(settings)]
+    sentences += [*_default_recipe(settings), *_extreme_tasks(settings), _scope(evidence)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
 
 
@@ -168,13 +172,17 @@ def _scope(evidence: Evidence) -> str:
     """How many runs there are, of which encoders and tasks."""
     runs = {config.id: (encoder, config.task) for encoder, _, config, _ in _finished_runs(evidence)}
     encoders, tasks = ([*dict.fromkeys(names)] for names in zip(*runs.values(), strict=True))
+    every = {run for grids in evidence.results.values() for results in grids.values() for run in results.records}
+    rest = f" of the study's {len(every):,} runs, those that are compared," if len(every) > len(runs) else " runs"
     layers = {
         name: n for grids in evidence.results.values() for r in grids.values() for name, n in r.grid.layers.items()
     }
-    named = [f"{name} ({layers[name]} layers)" if name in layers else name for name in encoders]
+    named = [
+        f"{name} ({layers[name]} layers)" if name in layers and "layers" not in name else name for name in encoders
+    ]
     return (
-        f"This rests on {len(runs):,} runs of {_list(named)}, on {_list_tasks(tasks)}. Collapse is judged by the "
-        "training loss; such a run can still score above the trivial prediction."
+        f"This rests on {len(runs):,}{rest} of {_list(named)}, on {_list_tasks(tasks)}. Collapse is judged by the "
+        "training loss; a collapsed run can still score above the trivial prediction."
     )
 
 
@@ -190,8 +198,8 @@ def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
         interval = wilson_interval(0, n)
         assert interval is not None  # n > 0
         each = " each" if len(names) > 1 else ""
-        limit = f"{100 * interval[1]:.0f} in 100"
-        listed.append(f"{', '.join(names)} (0 of {n}{each}: with 95% confidence fewer than {limit}, on {tasks})")
+        limit = f"{'95% interval ' * (not listed)}up to {100 * interval[1]:.0f}%"
+        listed.append(f"{', '.join(names)} (0 of {n}{each}, {limit}, on {tasks})")
     return f"No run collapsed under: {'; '.join(listed)}."
 
 

@@ -1,5 +1,5 @@
-"""What each technique buys: its gain over the default recipe, and how much of that is fewer collapsed runs rather than
-better ones.
+"""Which techniques help: the gain of each over the default recipe, and how much of that is fewer collapsed runs rather
+than better ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .evidence import Evidence
 from .folded_rows import FoldedTable
 from .names import format_bounds, format_change, format_tenths, setting_name
 
-QUESTION = "What does each technique buy?"
+QUESTION = "Which techniques help?"
 NAMED = 3  # encoders or techniques that are named one by one
 LEVEL = 0.05
 
@@ -42,6 +42,7 @@ class TechniqueEffect:
     rates: RateComparison | None  # of collapse, all cells together, each a stratum
     p_rates: float | None  # after Holm's correction over the techniques of the grid
     run_ids: tuple[str, ...]
+    tasks: tuple[str, ...]  # of its runs
 
     @property
     def name(self) -> str:
@@ -85,6 +86,7 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
                         decisions=decisions,
                         rates=change,
                         p_rates=p,
+                        tasks=tuple(dict.fromkeys(task for key in mine for task in results.summaries[key].tasks)),
                         run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
                     )
                 )
@@ -137,12 +139,12 @@ def technique_gains(evidence: Evidence) -> Table:
     notes = [
         f"The difference from the {DEFAULT_RECIPE.lower()} of the same page, times 100, as a mean over encoders. "
         "Better, worse: decided by one test over seeds and test examples, with Holm's correction over its "
-        "page's techniques and tasks. Undecided does not mean no difference: a cell opens to say what "
-        "could have been seen.",
-        *([f"One seed a cell, so nothing is tested: {', '.join(left_out)}."] if left_out else []),
+        "page's techniques and tasks. Undecided does not mean no difference: point at a cell to see "
+        "which difference could have been detected.",
+        *([f"One seed per cell, so nothing is tested: {', '.join(left_out)}."] if left_out else []),
     ]
     legend = [
-        "80%: the difference that 80% of studies of this size would decide.",
+        "80%: the difference that a study of this size detects with 80% power.",
         "Collapsed with / without: runs of all encoders and tasks, compared exactly within each; p with Holm's "
         "correction over the techniques of the page.",
     ]
@@ -215,7 +217,7 @@ def gain_table(evidence: Evidence) -> Table:
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return FoldedTable(
-        title="What each technique buys, and how",
+        title="Where each gain comes from",
         columns=columns,
         rows=rows,
         n_header_columns=2,

@@ -37,14 +37,13 @@ def lead(verdicts: Verdicts) -> Lead:
     ]
     rest = "; " + " and ".join(filter(None, [", ".join(others[:-1]), others[-1]])) if others else ""
     sentences = [
-        f"Of {len(verdicts.verdicts)} claims our runs confirm {n[CONFIRMED] or 'none'} and contradict "
+        f"Of {len(verdicts.verdicts)} claims, our runs confirm {n[CONFIRMED] or 'none'} and contradict "
         f"{n[CONTRADICTED] or 'none'}{rest}.",
         f"The paper's own printed numbers contradict {against or 'none'} of the {len(printed)} claims that they bear "
         f"on, and disagree with one another or with the text in {len(load_inconsistencies())} places.",
     ]
     if verdicts.is_demo:
         sentences.append(
-            "The banner is about our runs; what is said of the paper's printed numbers needs none, and holds all the "
-            "same."
+            "The banner concerns our runs alone; what the paper's printed numbers show does not depend on them."
         )
     return Lead(tuple(sentences))

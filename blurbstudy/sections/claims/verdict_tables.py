@@ -267,7 +267,7 @@ def _legend(verdicts: Verdicts) -> list[str]:
         "Claims with rule `all` or `most` cannot be confirmed if fewer than half of their comparisons have runs.",
         "Difference: the first minus the second, times 100, of scores or of rates of collapse; of a single rate of "
         f"collapse, less {SELDOM:.0%}. 95%: over seeds and test examples; of rates, none where tasks or encoders are "
-        "the units. 80%: the smallest difference that 80% of studies of this size would decide. p: the smaller of the "
+        "the units. 80%: the smallest difference detected with 80% power. p: the smaller of the "
         "p of the claim and of its opposite, corrected by the claim's rule. n: seeds on both sides, or runs. "
         "Collapsed: of the first / of the second. Less the same difference of: minus the same difference elsewhere.",
         "The paper's numbers: whether its printed differences, at face value, are as claimed.",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...config import Recipe, RunConfig
+from ...config import OPTIONAL, Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
 from ...stats.references import Reference, load_references
@@ -209,13 +209,15 @@ def group_names(recipes: Mapping[str, Recipe], extra: Mapping[str, Sequence[str]
     """Names for groups of one task: techniques, then the fields that differ among them. `extra`: further values that
     can differ.
     """
+    names = dict.fromkeys(name for recipe in recipes.values() for name in recipe.to_dict() if name != "stabilizers")
     fields = {
-        key: {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
+        key: {name: getattr(recipe, name) for name in names}
         | {f"extra {i}": value for i, value in enumerate((extra or {}).get(key, ()))}
         for key, recipe in recipes.items()
     }
     every = list(fields.values())
-    differing = [name for name in every[0] if len({values[name] for values in every}) > 1] if every else []
+    first = every[0] if every else {}
+    differing = [name for name, value in first.items() if any(values[name] != value for values in every)]
     return {
         key: ", ".join(
             filter(None, [describe_techniques(r), *(_describe_field(name, fields[key][name]) for name in differing)])
@@ -255,13 +257,13 @@ _PHRASES = {
     "checkpoint_selection": "select {}",
     "head": "head {}",
     "bias_correction": "no bias correction",
-    "train_on_dev": "dev joins train",
+    "train_on_dev": "trained on dev too",
 }
 _OMITTED_DEFAULTS = ("bias_correction", "segment_ids", "tag_scheme", "checkpoint_selection", "head", "train_on_dev")
 
 
 def _describe_field(name: str, value: object) -> str:
-    if name in _OMITTED_DEFAULTS and value == getattr(Recipe(), name):
+    if name in (*_OMITTED_DEFAULTS, *OPTIONAL) and value == getattr(Recipe(), name):
         return ""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     if name.startswith("extra "):
@@ -304,7 +306,8 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
     sentences = [
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
-        f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged.",
+        f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged. "
+        "These are all runs of the store, also those that no table uses.",
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...stats.status import COLLAPSED_NOTE, RunStatus
+from ...store.caveats import stored_caveats
 from ...tables.chart import COLORS, DASHES, INK, WIDE, Key, Panel
 from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.formatting import format_count, format_number
@@ -111,9 +112,21 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Rem
         caption=catalog.caption(groups[:MAX_GROUPS]),
         notes=[
             "Test scores times 100. sd and worst: over seeds, collapsed ones included. Status: by the training loss "
-            f"and on dev. {COLLAPSED_NOTE} Run ids: their first {ID_DIGITS} digits."
+            f"and on dev. {COLLAPSED_NOTE} Run ids: their first {ID_DIGITS} digits.",
+            *_caveats(catalog, groups[:MAX_GROUPS]),
         ],
     )
+
+
+def _caveats(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> list[str]:
+    """The caveats of the scores of tasks that the store has, and that those of the user's own tasks were not sought."""
+    lines = []
+    for group in groups:
+        kept = stored_caveats(catalog.store, next(iter(group.runs.values())).config)
+        if kept is None and group.task.custom:
+            lines.append(f"{group.task.name}: caveats were not looked for.")
+        lines += [f"{group.task.name}, caveat: {one.text}." for one in kept or () if one.split == "test"]
+    return list(dict.fromkeys(lines))
 
 
 def curves_picture(catalog: StoreCatalog, group: RunGroup | None) -> Figure | Remark:

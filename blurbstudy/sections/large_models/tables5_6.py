@@ -10,9 +10,9 @@ from ...study.conditions import BLURB
 from ...study.decisions import Decision, Outcome, decide_family
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.comparison_table import DIFFERENCE_NOTE, ONE_SEED_DEMO, difference_cells, format_p_value
+from ...tables.comparison_table import DIFFERENCE_NOTE, NO_REMARK, ONE_SEED_DEMO, difference_cells, format_p_value
 from ...tables.formatting import format_interval, format_number, format_signed
-from ...tables.paper import NOT_COMPARED, shown_number
+from ...tables.paper import shown_number
 from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent, percents
 from ...tables.table import Cell, HtmlCell, KeyFinding, Remark, RowHeader, Score, Table, empty_row, number_with_details
 from .grids import BASE_COUNTERPART, LARGE, NOT_REQUESTED, Parameters
@@ -22,7 +22,7 @@ DELTA = "delta BASE model"  # the paper's row
 
 
 def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Table:
-    """Table 6: a row per task, a column per LARGE encoder, and the difference to the BASE counterpart below."""
+    """Table 6: a row per task, a column per LARGE encoder, and the difference from the BASE counterpart below."""
     names = chosen.grid.levels
     labels = [column.label for column in chosen.grid.columns]
     rows: list[tuple[Cell, ...]] = [
@@ -129,7 +129,9 @@ def base_table(study: Study[Parameters], chosen: Results) -> Table | Remark:
 def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
     """Whether size pays: the BLURB score against the BASE counterpart's, and how many tasks decide for either."""
     if not chosen.decides:
-        return KeyFinding(question="Is LARGE better than BASE?", sentences=[ONE_SEED_DEMO.text])
+        return KeyFinding(
+            question="Is LARGE better than BASE?", sentences=["One seed does not decide whether size pays."]
+        )
     sentences, decisions = [], base_decisions(chosen)
     for name in chosen.grid.levels:
         mine = {decision.condition.column: decision for decision in decisions if decision.condition.level == name}
@@ -149,10 +151,10 @@ def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
     return KeyFinding(question="Is LARGE better than BASE?", sentences=sentences or ["Nothing has been run yet."])
 
 
-def compare_large_with_paper(study: Study[Parameters], chosen: Results) -> KeyFinding:
-    """The difference to BASE next to the paper's, encoder by encoder."""
+def compare_large_with_paper(study: Study[Parameters], chosen: Results) -> KeyFinding | Remark:
+    """The difference from BASE next to the paper's, encoder by encoder."""
     if not chosen.shows_paper:
-        return NOT_COMPARED
+        return NO_REMARK  # said of Table 5 above
     sentences = []
     for name in chosen.grid.levels:
         printed, change = shown_number(chosen, PAPER, name, DELTA), base_comparison(chosen, name, BLURB)

@@ -49,9 +49,12 @@ def scoring_table(results: Results, audit: Audit) -> Table:
         f"{encoder}, {len(reference.gold['test'].gold):,} sentences, "
         f"{strict.gold_mentions:,} mentions, {strict.predicted_mentions:,} predicted. All rows but the last score the "
         "same predictions; times 100.",
-        "Truncated sentences: length in sub-words of this encoder's vocabulary; limits that no sentence exceeds are "
-        "omitted.",
     ]
+    if any(" at " in convention.name for convention in others):
+        notes.append(
+            "Truncated sentences: length in sub-words of this encoder's vocabulary; limits that no sentence exceeds "
+            "are omitted."
+        )
     commit = record.environment.get("commit") or "unknown"
     caption = f"1 run · seed {record.config.seed} · commit {commit} · {results.provenance}"
     return Table(title=title, columns=columns, rows=rows, caption=caption, notes=notes)

@@ -52,8 +52,8 @@ def savings_table(study: Study[Parameters], results: Results, mean_results: Resu
         "Memory: mean of the recorded peaks: of the allocator on a GPU, of the whole process with Python and libraries "
         "on a CPU, where little of it is saved; both while the run's population was trained.",
         f"Made on: {_machines(results)}. Runs of full depth may come from another notebook, at another time.",
-        f"{score}: the difference to full depth, with its 95% interval over seeds and test examples. Largest drop: the "
-        "task with the lowest one.",
+        f"{score}: the difference from full depth, with its 95% interval over seeds and test examples. Largest drop: "
+        "the task with the lowest one.",
     ]
     return Table(
         title="What removal saves, and what it costs", columns=columns, rows=rows, caption=results.caption, notes=notes
@@ -153,7 +153,7 @@ def drops_figure(
     for group, tasks in groups.items():
         panel = Panel(title=group[0].upper() + group[1:], x=across, y=up, right=110)
         panel.axis_across("% of layers removed", {share: f"{share:.0f}" for share in shares.values()})
-        panel.axis_up("points to full depth")
+        panel.axis_up("points from full depth")
         panel.line([(panel.box_left, panel.up(0)), (panel.box_right, panel.up(0))], INK, width=1)
         names = []
         for task, color, shape in zip(tasks, cycle(COLORS), cycle(MARKERS), strict=False):

@@ -107,8 +107,8 @@ def pruning_table(results: Results, *, title: str) -> Table:
     notes = cell_caveats(results)
     if results.decides:
         notes.append(
-            "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths. Its 95% "
-            "interval holds for all depths at once (Bonferroni), since the worst of several is picked after looking. "
+            "Worst drop, as the paper defines it: the lowest difference from full depth over the removed depths. Its "
+            "95% interval holds for all depths at once (Bonferroni), as the worst of several is picked after looking. "
             "Drop at half depth: one difference, with a 95% interval of its own. Intervals are over seeds and test "
             "examples."
         )

@@ -144,7 +144,7 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
                 exact, overlap = map(format_number, pair)
                 descriptions.append(f"{column}, {system}: {exact} exact, {overlap} overlap.")
             else:
-                panel.text(panel.box_left + 8, panel.row_at(row) + 4, "no runs", color=SOFT)
+                panel.text(panel.box_left + 8, panel.row_at(row) + 4, _without(tables, system, column), color=SOFT)
             if printed:
                 _draw_pair(panel, printed, panel.row_at(row) + 8, PAPER, shape="diamond")
         panel.axis_across("test F1 × 100")
@@ -170,6 +170,12 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
 def _baseline_pair(baselines: Baselines, name: str, column: str) -> Pair | None:
     scores = (baselines.score(table, name, column) for table in (STRICT, RELAXED))
     return _pair(*(None if score is None else score.score * PERCENT for score in scores))
+
+
+def _without(tables: Mapping[str, Results], encoder: str, column: str) -> str:
+    """Why an encoder has no mean."""
+    ran = any(Condition(encoder, FINE_TUNED, column) in results.summaries for results in tables.values())
+    return "collapsed" if ran else "no runs"
 
 
 def _encoder_pair(tables: Mapping[str, Results], encoder: str, column: str) -> Pair | None:

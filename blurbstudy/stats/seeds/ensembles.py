@@ -93,17 +93,20 @@ class Combiner:
     """The predictions of any ensemble of some runs, in the form of Example.label; of one run, its own.
 
     A label is that of the largest mean probability, or of most runs; ties go to the first of the task's labels, in tags
-    of each word. A set has the labels with a mean probability above 1/2, or of more than half of the runs.
+    of each word. A set has the labels with a mean probability above 1/2 (where dev chose the runs' thresholds:
+    above their mean), or of more than half of the runs.
     """
 
     def __init__(self, records: Sequence[RunRecord], task: Task, split: str) -> None:
         self.task, self.method = task, combination(records, task, split)
         self.rows = [record.predictions[split] for record in records]
         index = {label: i for i, label in enumerate(task.labels)}
+        self._thresholds = np.full(len(records), 0.5)
         if self.method == MEAN_SCORE:
             self._values = np.asarray(self.rows, np.float64)  # (runs, examples)
         elif self.method == MEAN_PROBABILITY:
             self._values = np.array([record.probabilities[split] for record in records])  # (runs, examples, labels)
+            self._thresholds = np.array([record.threshold or 0.5 for record in records])
         elif task.output == "multi_label":
             sets = [[set(split_labels(str(labels))) for labels in row] for row in self.rows]
             self._values = np.array([[[label in one for label in task.labels] for one in row] for row in sets])
@@ -129,7 +132,8 @@ class Combiner:
         if self.method == MEAN_SCORE:
             return values.mean(axis=0).tolist()
         if self.task.output == "multi_label":  # shares of runs, or mean probabilities
-            return [",".join(labels[row]) for row in values.mean(axis=0) > 0.5]
+            threshold = self._thresholds[list(subset)].mean()
+            return [",".join(labels[row]) for row in values.mean(axis=0) > threshold]
         if self.method == MEAN_PROBABILITY:
             return labels[values.mean(axis=0).argmax(axis=1)].tolist()
         votes = np.stack([(values == label).sum(axis=0) for label in range(len(labels))])  # (labels, words)

@@ -14,11 +14,9 @@ from ..caveats import TRUNCATED, UNMATCHED, Caveat, count_of, find_caveats
 from ..duplicates import named_documents, normalized
 from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
 from ..formats.read_counts import skipped_sentences
-from ..formats.records import skipped_records
 from ..task import Task, example_size
 from .audit_labels import (
     abbreviate,
-    joined_labels,
     label_counts,
     left_out,
     missing_texts,
@@ -26,9 +24,10 @@ from .audit_labels import (
     quoted_texts,
 )
 from .columns import WITHOUT_COLUMNS
-from .files import display_path
+from .files import display_path, passed_over
 from .locations import ExampleLocations, locate_examples
 from .spans import DOCUMENTS, span_notes
+from .tabular import skipped_records
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
@@ -69,7 +68,6 @@ def audit_custom_task(
         *odd_labels(lines),
         *missing_texts(lines),
         *quoted_texts(lines),
-        *joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),
         *_duplicates_within(lines),
@@ -154,8 +152,8 @@ def _span_notes(lines: ExampleLocations) -> Iterator[str]:
         form = lines.task.of_split(split)
         if form.reader in DOCUMENTS:
             yield from (f"{split}: {sentence}" for sentence in span_notes(display_path(file), form))
-        elif form.reader in ("own_jsonl", "own_tagged_jsonl"):
-            skipped = skipped_records(display_path(file))
+        elif form.reader != "own_conll":
+            skipped = skipped_records(display_path(file), form)
             yield from (f"{split}: {sentence}" for sentence in skipped_sentences(skipped))
 
 
@@ -219,6 +217,8 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
     yield f"read: {_describe_format(task)}"
     for split in task.form.split_overrides:
         yield f"read, {split}: {_describe_format(task.of_split(split))}"
+    if others := passed_over(task.files):
+        yield f"files: {others}"
     for split, file in task.files.items():
         yield from (f"{split}: {sentence}" for sentence in left_out(display_path(file), task.of_split(split)))
     if task.output == "score":

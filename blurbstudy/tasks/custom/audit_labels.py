@@ -15,10 +15,11 @@ from ..task import OUTSIDE, Example, Task, split_labels, split_tags
 from .arguments import number
 from .columns import COLUMN_ALIASES
 from .locations import ExampleLocations
-from .tabular import count_unlabelled
+from .tabular import column_values, count_unlabelled, first_fields
 
-SEPARATORS = ";|/+"  # between labels, besides the comma
 PERHAPS_MISSING = ("na", "n/a", "#n/a")  # the same, which may also be a class: "not applicable"
+ANNOTATORS = ("annotator", "annotator_id", "_annotator_id", "_session_id", "annotated_by", "rater", "coder")
+WITHOUT_COLUMN_NAMES = ("own_conll", "own_brat", "own_pubtator")
 MAX_NAMED = 4  # names listed in a sentence
 
 
@@ -84,30 +85,6 @@ def missing_texts(lines: ExampleLocations) -> Iterator[str]:
             yield f"{plural(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
 
 
-def joined_labels(lines: ExampleLocations) -> Iterator[str]:
-    """Warnings about sets of labels with a different separator, whose combinations would become labels."""
-    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
-    names = set(labels)
-    if spaced := [label for label in labels if len(label.split()) > 1 and set(label.split()) <= names]:
-        yield (
-            f"label {spaced[0]!r} is read as one label, though its words are labels; if blanks separate labels, write "
-            "separator: ' ' in the task's YAML file"
-        )
-    for separator in SEPARATORS:
-        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
-        known = Counter(part for label_parts in parts.values() for part in label_parts)
-        joined = [
-            label
-            for label, label_parts in parts.items()
-            if len(label_parts) > 1 and max(known[part] for part in label_parts) > 1
-        ]
-        if joined:
-            yield (
-                f"label {joined[0]!r} is read as one label; if {separator!r} separates labels, write separator: "
-                f"'{separator}' in the task's YAML file"
-            )
-
-
 def left_out(path: Path, task: Task) -> Iterator[str]:
     """What is in a file and not read, and ids that are not read as such."""
     if task.reader == "own_conll":
@@ -118,9 +95,25 @@ def left_out(path: Path, task: Task) -> Iterator[str]:
             yield f"the first line is a header ({listed(read.header)})"
     elif unlabelled := count_unlabelled(path, task):
         yield f"{plural(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
+    if sentence := _second_annotators(path, task):
+        yield sentence
     if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
         column = task.form.document
         yield f"column {column!r} is not unique, so rows are numbered and it names their document (off: --columns id=)"
+
+
+def _second_annotators(path: Path, task: Task) -> str:
+    """A sentence about texts with several annotators, whose annotations are read one by one; "" if there are none."""
+    form, text = task.reader.rpartition("_")[2], task.columns[task.output != "token_labels"]
+    if task.reader in WITHOUT_COLUMN_NAMES or not task.form.header:
+        return ""
+    column = next((name for name in first_fields(path, form) if name.lower() in ANNOTATORS), None)
+    by_text: dict[str, set[str]] = defaultdict(set)
+    for key, annotator in column_values(path, form, [text, column]) if column else ():
+        by_text[str(key)].add(str(annotator))
+    several = sum(len(annotators) > 1 for annotators in by_text.values())
+    which = f"{plural(several, 'text')} with annotations of several annotators (column {column})"
+    return f"{which}, each read as an example of its own" if several else ""
 
 
 def label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The columns of a custom task's files by role, and their tag scheme."""
+"""The columns of a custom task's files by role."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
-from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
+from ...errors import DataError, ParameterError, any_of, did_you_mean
 from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
 from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
-from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
-from ..task import OUTSIDE, SPLITS, Task
+from ..formats.records import ANSWER, is_answer
+from ..task import SPLITS, Task
 from .arguments import number
-from .files import display_path
-from .formats import ENDS, SPANS, STARTS
+from .formats import SPANS
+from .span_records import ENDS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
-from .tagged import raw_tags
 
 COLUMN_ALIASES = {  # role -> usual column names, in lower case
     "text": ("text", "sentence", "sentence1", "sent1", "text1", "question", "premise", "abstract", "document_text"),
@@ -50,6 +49,8 @@ USUAL_NAMES = frozenset(name for names in COLUMN_ALIASES.values() for name in na
 ROLES = ("text", "text2", "label", "id", "document")
 SPAN_ROLES = ("start", "end", "mention")  # of a table with one row per mention
 WITHOUT_COLUMNS = ("brat", "pubtator")
+_AMBIGUOUS = ("start", "end", "tags")  # roles whose canonical name may mean something else: words, parts of speech
+_CANONICAL_LABELS = {"score": ("score",), "multi_label": ("labels",)}  # Task.output -> names, where not "label"
 
 
 def columns_of_split(named: object, split: str) -> JsonObject:
@@ -111,18 +112,28 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
     one_hot = [_column(column, "label", fields, path, split=split) for column in one_hot]
     taken = (*roles.values(), *one_hot)
     required = _required_roles(task, form, fields, roles)
+    if task.output not in ("single_label", "score"):
+        required.pop("text2", None)
     detected = set()
     for role, usual in required.items() if header else ():
-        free = [name for name in _matching_fields(fields, COLUMN_ALIASES[usual]) if name not in taken]
-        if role not in roles and role not in unused and free and not (role == "label" and one_hot):
-            roles[role] = free[0]
-            taken = (*taken, free[0])
-            detected.add(role)
-    roles = _drop_second_text(task, roles)
+        free = [name for name in matching_fields(fields, usual) if name not in taken]
+        if role in roles or role in unused or (role == "label" and one_hot):
+            continue
+        if role == "label" and ANSWER in free and (len(free) > 1 or "accept" in fields):  # Prodigy's, to the label
+            values = column_values(path, form.rpartition("-")[2], [ANSWER])
+            free = [name for name in free if name != ANSWER or not is_answer(value for (value,) in values)]
+        is_pair = role == "text" and "text2" in required and bool(matching_fields(fields, "text2"))
+        if is_pair:
+            free = [name for name in free if {f"{name}2", f"{name[:-1]}2"} & set(fields)] or free
+        if not free:
+            continue
+        column = _only_column(path, role, usual, free, task, split=split, is_pair=is_pair)
+        roles[role], taken = column, (*taken, column)
+        detected.add(role)
     if "id" in detected:
         roles = _with_usable_id(roles, path, form.rpartition("-")[2], unused)
     if "label" not in roles and task.output == "multi_label" and header:
-        one_hot = one_hot or marked_columns(path, form, [name for name in fields if name not in roles.values()])
+        one_hot = one_hot or marked_columns(path, form, fields, roles.values())
     if one_hot:
         roles["label"] = "labels"
     _check_roles(task, path, fields, roles, split=split)
@@ -216,22 +227,46 @@ def _required_roles(task: Task, form: str, fields: Sequence[str], named: Mapping
         return {role: role for role in ("text", "text2", "label", "id", "document")}
     if form == "tagged-jsonl":
         return {"text": "words", "label": "tags", "id": "id", "document": "document"}
-    has_offsets = all(role in named or _matching_fields(fields, COLUMN_ALIASES[role]) for role in ("start", "end"))
+    has_offsets = all(role in named or matching_fields(fields, role) for role in ("start", "end"))
     if form == "span-jsonl" or not has_offsets:
         return {"text": "text", "label": "spans", "id": "id", "document": "document"}
     rows = {"text": "text", "start": "start", "end": "end", "mention": "mention", "label": "type"}
     return rows | {"document": "document"}  # an id would be the mention's, not the text's
 
 
-def _matching_fields(fields: Sequence[str], usual: Sequence[str]) -> list[str]:
-    """The fields with a usual name, the most usual first."""
-    by_name = {name.lower(): name for name in fields}
-    return [by_name[name] for name in usual if name in by_name]
+def matching_fields(fields: Sequence[str], usual: str) -> list[str]:
+    """The fields with a usual name of a role (key of COLUMN_ALIASES), the most usual first."""
+    return [name for alias in COLUMN_ALIASES[usual] for name in fields if name.lower() == alias]
 
 
-def _drop_second_text(task: Task, roles: dict[str, str]) -> dict[str, str]:
-    """The roles without a detected second text, for documents and tagged words."""
-    return {role: name for role, name in roles.items() if role != "text2" or task.output in ("single_label", "score")}
+def without_doubt(fields: Sequence[str], canonical: Collection[str]) -> list[str]:
+    """The one field of several with a canonical name, or else all of them."""
+    named = [name for name in fields if name.lower() in canonical]
+    return named if len(named) == 1 else list(fields)
+
+
+def _only_column(
+    path: Path, role: str, usual: str, fields: Sequence[str], task: Task, *, split: str, is_pair: bool
+) -> str:
+    """The column of a role among those with usual names: the only one, or the one with the canonical name.
+
+    Args:
+        is_pair: whether it is the first of two texts, which its name must fit.
+
+    Raises:
+        DataError: there are several.
+    """
+    canonical: Sequence[str] = SPANS if usual == "spans" else COLUMN_ALIASES[usual][:1]
+    if usual == "label":
+        canonical = _CANONICAL_LABELS.get(task.output, canonical)
+    fields = without_doubt(fields, () if usual in _AMBIGUOUS or is_pair else canonical)
+    if len(fields) > 1 and role not in ("id", "document"):
+        of_split = "" if split == "train" else f"{split}."
+        none = f", or --columns {of_split}text2= for none" if role == "text2" else ""
+        raise DataError(
+            f"{path}: {listed(fields)} may each be the {role}; say which (--columns {of_split}{role}={fields[0]}){none}"
+        )
+    return fields[0]
 
 
 def _conll_columns(path: Path, named: JsonMapping) -> tuple[str, str]:
@@ -253,36 +288,3 @@ def _conll_columns(path: Path, named: JsonMapping) -> tuple[str, str]:
         )
     word, tag = find_columns(path, places["text"], places["label"])
     return str(word + 1), str(tag + 1)
-
-
-def with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, Task]:
-    """The task for each split with its tag scheme and the spelling of its tags: as named, or detected from the files.
-
-    Args:
-        parts: split -> the task as it reads that split's file, of all files in one format.
-
-    Raises:
-        ParameterError: the scheme is unknown.
-        DataError: a file is missing or malformed, or its tags may be read in several ways.
-    """
-    if name is not None and str(name).lower() not in ALIASES:
-        check_choice("scheme", name, ALIASES)
-    scheme, spelling = None if name is None else ALIASES[str(name).lower()], ""
-    files = {display_path(part.files[split]): part for split, part in parts.items()}
-    if next(iter(parts.values())).reader not in ("own_conll", "own_tagged_jsonl"):  # raw text with spans
-        scheme = ""
-    else:
-        sentences = [tags for path, part in files.items() for tags in raw_tags(path, part)]
-        distinct = sorted({tag for tags in sentences for tag in tags})
-        spelling = spelling_of(distinct)
-        if not spelling and scheme is None and distinct and OUTSIDE not in distinct:
-            expected = f"tags with a letter, such as B-Chemical, or types and {OUTSIDE} for words outside"
-            remedy = "name the column of tags (--columns label=NUMBER) or the scheme (--scheme io)"
-            raise_data_error(str(next(iter(files))), f"tags {listed(distinct)}", expected, remedy)
-        scheme = scheme or detect_scheme(usual_tags(tags, spelling) for tags in sentences)
-    spelling = "" if spelling == USUAL else spelling
-    changed: JsonObject = {"scheme": scheme or "", "tag_spelling": spelling}
-    return {
-        split: dataclasses.replace(part, custom=dataclasses.replace(part.form, **changed))
-        for split, part in parts.items()
-    }

@@ -7,7 +7,9 @@ from the files. Everything that decides what is read and scored is part of the T
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import yaml
 
 from ...config import JsonObject
 from ...errors import DataError, ParameterError, check_choice, did_you_mean
-from ..formats.lines import quote, read_text
+from ..formats.lines import quote, raise_data_error, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
 from ..text.words import detect_word_splitter
 from .arguments import (
@@ -37,33 +39,11 @@ from .arguments import (
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
 from .split_forms import with_forms
-from .tabular import flag_names
+from .tabular import flag_names, separated_labels
 from .tagged import tags_of_types, types_in
 
 DEV_SHARE = 0.2  # of train, if there is no dev file
 
-ALLOWED_KEYS = (
-    "kind",
-    "files",
-    "name",
-    "format",
-    "columns",
-    "labels",
-    "negative",
-    "metric",
-    "scheme",
-    "separator",
-    "bounds",
-    "dev_share",
-    "split_seed",
-    "discontinuous",
-    "trust_offsets",
-    "skip_mismatched",
-    "drop_unlabelled",
-    "terms",
-    "source",
-    "citation",
-)
 MAX_ABS_SCORE = 10.0  # scores are standardized above this, since predictions start near 0
 MIN_SCORE_SD = 0.1  # or below this standard deviation
 
@@ -183,6 +163,9 @@ def custom_task(
     return _with_positives(task, task_type_alias, negative, metric) if task.output == "single_label" else task
 
 
+ALLOWED_KEYS = tuple(inspect.signature(custom_task).parameters)
+
+
 def _check_drop(value: object, task_type: str) -> bool:
     drop = check_flag("drop_unlabelled", value)
     if drop and OUTPUT_TYPES[task_type] == "token_labels":
@@ -205,6 +188,8 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     names = [_plain(label) for label in named] if named is not None else list(marked) or _labels_in(task)
     if task.form.marks:
         task = _with_mark_names(task, names)
+    elif task.output == "multi_label" and named is None and not task.form.one_hot:
+        _refuse_joined_labels(task, set(names))
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {quote(double)} occurs twice; name each label once")
     if task.output == "token_labels":
@@ -214,6 +199,22 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     if task.output == "multi_label" and (comma := next((name for name in names if "," in name), None)):
         raise ParameterError(f"labels: {quote(comma)} contains a comma, which separates labels; write it without")
     return dataclasses.replace(task, labels=tuple(names))
+
+
+def _refuse_joined_labels(task: Task, names: set[str]) -> None:
+    """Refuse a label in a cell that is made of other labels, as where another separator stands between them."""
+    for split, file in task.files.items():
+        part = task.of_split(split)
+        labels = () if part.form.one_hot else sorted(separated_labels(display_path(file), part))
+        for separator in " ;|/+":
+            parts = {label: [word.strip() for word in label.split(separator) if word.strip()] for label in labels}
+            common = Counter(word for words in parts.values() for word in words if separator != " ")
+            for label, words in parts.items():
+                if len(words) > 1 and (names >= set(words) or any(common[word] > 1 for word in words)):
+                    actual = f"{quote(label)} as one label, though its parts are in other labels"
+                    expected = f"labels separated by {task.form.separator!r}"
+                    remedy = f"write separator: {separator!r} in a task file, or name all labels there (labels: [...])"
+                    raise_data_error(str(display_path(file)), actual, expected, remedy)
 
 
 def _with_mark_names(task: Task, names: Sequence[str]) -> Task:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
 from ..blurb import OTHER_TASKS, TASKS
+from ..formats.lines import listed
 from ..formats.standoff import standoff_files
 from ..task import SPLITS, plain_name
-from .formats import AS_SPANS, NAMES, SUFFIXES, detect_format, detect_tagged_format
+from .formats import AS_SPANS, NAMES, SUFFIXES, UNREADABLE, detect_format, detect_tagged_format
 
 SPLIT_NAMES = {  # split -> stems of its file in a folder
     "train": ("train", "training"),
     "dev": ("dev", "devel", "development", "valid", "validation", "val"),
     "test": ("test", "testing"),
 }
+UNREAD_DATA = (*UNREADABLE, ".xlsx", ".xls", ".ods", ".gz", ".zip", ".bz2")  # suffixes of data that is not read
 _NAME = re.compile(r"[^\w. -]+")
 
 
@@ -87,12 +89,34 @@ def _files_in(folder: Path) -> dict[str, Path]:
             raise DataError(f"{folder}: {names} match the {split} split; name the files under files:")
         if candidates:
             paths[split] = candidates[0]
+        elif unread := [path.name for path in folder.iterdir() if _is_unread(path, stems)]:
+            raise DataError(f"{folder}: {listed(unread)} ({split}) has a format that is not read; export or unpack it")
     if "train" not in paths and is_standoff_folder(folder):
         lacks = f"a folder {', '.join(paths)} but no folder train" if paths else "no folder train, dev or test"
         raise DataError(f"{folder}: {lacks} in it; to train on all of it, use --train {folder}")
     if "train" not in paths:
         raise DataError(f"{folder}: no file train.* ({', '.join(SUFFIXES)}); rename yours, or name the files")
     return paths
+
+
+def passed_over(files: Mapping[str, Path | str]) -> str:
+    """What is in the folder of files that are named as splits and is not read, as a sentence; "" if there is none."""
+    paths = [Path(file) for file in files.values()]
+    stems = {stem for names in SPLIT_NAMES.values() for stem in names}
+    folder = paths[0].parent
+    if not folder.is_dir() or any(path.parent != folder or path.stem.lower() not in stems for path in paths):
+        return ""
+    others = sorted(p for p in folder.iterdir() if p.resolve() not in paths and not p.name.startswith("."))
+    data = [p.name for p in others if _is_data(p)]
+    no_data = [p.name for p in others if p.is_file() and p.name not in data]
+    reasons = (("not named as train, dev or test", data), ("of no format that is read", no_data))
+    named = [f"{why}: {listed(names)}" for why, names in reasons if names]
+    return f"other files of the folder are not read ({'; '.join(named)})" if named else ""
+
+
+def _is_unread(path: Path, stems: Collection[str]) -> bool:
+    """Whether a file has a split's name and the suffix of a format that is not read."""
+    return path.name.lower().partition(".")[0] in stems and path.suffix.lower() in UNREAD_DATA
 
 
 def _is_data(path: Path) -> bool:

@@ -9,8 +9,9 @@ from ...errors import DataError
 from ..formats.lines import raise_data_error, read_lines
 from ..formats.records import JSON_SUFFIXES, detect_content, first_record, record_unit
 from ..task import Example, Task
+from .span_records import ENDS, STARTS
 from .spans import DOCUMENTS, read_spans_with_lines
-from .tabular import NumberedExample, read_jsonl_with_lines, read_table_with_lines
+from .tabular import NumberedExample, read_records_with_lines
 from .tagged import read_conll_with_lines, read_tagged_jsonl_with_lines
 
 FORMATS = {  # name -> reader
@@ -38,9 +39,7 @@ SUFFIXES = {  # suffix -> format of tables, format of tagged sentences; "": none
 }
 
 NUMBERED_READERS: dict[str, Callable[[Path, Task], list[NumberedExample]]] = {  # readers of examples with their lines
-    "own_tsv": read_table_with_lines,
-    "own_csv": read_table_with_lines,
-    "own_jsonl": read_jsonl_with_lines,
+    **dict.fromkeys(("own_tsv", "own_csv", "own_jsonl"), read_records_with_lines),
     "own_conll": read_conll_with_lines,
     "own_tagged_jsonl": read_tagged_jsonl_with_lines,
     **dict.fromkeys(DOCUMENTS, read_spans_with_lines),
@@ -57,8 +56,6 @@ NAMES = {"json": "jsonl", "ndjson": "jsonl", "bioc": "jsonl"}  # other names of 
 TEXTS = {"text", "sentence", "abstract", "document_text", "data"}  # keys of texts
 WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels")
 SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entities
-STARTS = ("start", "begin", "start_offset", "start_char")
-ENDS = ("end", "stop", "end_offset", "end_char")
 
 WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
 _EXPORT = "export it as CoNLL 2003, or convert it to BioC"

@@ -7,56 +7,45 @@ row per mention with its start, end, type and text.
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
+from ..formats.label_cells import evaluated
 from ..formats.lines import LineErrors, quote, raise_data_error
 from ..formats.read_counts import ReadCounts
-from ..formats.records import json_records
+from ..formats.records import RELATIONS
 from ..formats.standoff import Entity, StandoffDocument, merge_fragments
 from ..task import Task
 from ..text.words import Span
-from .tabular import check_text, table_records
+from .tabular import annotated_records, check_text
 
+STARTS = ("start", "begin", "start_offset", "start_char")
+ENDS = ("end", "stop", "end_offset", "end_char")
 KEYS = {  # field of an entity -> its keys in various tools
-    "start": ("start", "begin", "start_offset", "start_char"),
-    "end": ("end", "stop", "end_offset", "end_char"),
+    "start": STARTS,
+    "end": ENDS,
     "type": ("type", "label", "entity_type", "entity", "tag", "category", "class", "labels"),
     "mention": ("mention", "surface", "text"),
 }
 FRAGMENTS = "fragments"  # key of the spans of a discontinuous entity, instead of start and end
 EXPECTED = '[{"start": 0, "end": 4, "type": "Gene"}] or [[0, 4, "Gene"]]'
-ACCEPTED = ("accept", "")  # Prodigy's answers of accepted texts, unlike reject and ignore
 
 
-def json_documents(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
-    """The documents of a file of records, without those that the annotator did not accept, which are counted."""
-    errors = LineErrors(path)
-    documents = []
-    for count, (number, record) in enumerate(json_records(path, errors, skipped=counts.skipped_records), 1):
-        if str(record.get("answer") or "") not in ACCEPTED:
-            counts.rejected += 1
-        elif document := _document(path, number, record, task, errors, counts, count=count):
-            documents.append(document)
-    return _checked(path, documents, task, errors, counts)
-
-
-def table_documents(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
-    """The documents of a CSV or TSV file."""
+def record_documents(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
+    """The documents of a JSON, CSV or TSV file, without those that the annotator did not accept, which are counted."""
     errors = LineErrors(path)
     if task.form.start:
         documents = _by_mention(path, task, errors, counts)
     else:
-        records = table_records(path, task, errors)
-        documents = (
+        records = annotated_records(path, task, errors, counts.skipped_records)
+        found = (
             _document(path, number, record, task, errors, counts, count=count)
             for count, (number, record) in enumerate(records, 1)
         )
-        documents = [document for document in documents if document]
+        documents = [document for document in found if document]
     return _checked(path, documents, task, errors, counts)
 
 
@@ -89,6 +78,8 @@ def _document(
     if not name or not group:
         return errors.add(number, f"no {task.form.document if name else task.form.id}", "an id", "give the line one")
     counts.unlisted += spans_column not in record
+    if isinstance(relations := record.get(RELATIONS), list) and relations:
+        counts.checks.unread["relations"] += len(relations)
     values = _listed(record.get(spans_column))
     if values is None:
         actual = f"{spans_column} {quote(str(record.get(spans_column)))}"
@@ -111,17 +102,10 @@ def _document(
 
 def _listed(value: object) -> list | None:
     """The entities of a cell, a list in JSON or Python syntax, or None."""
-    if isinstance(value, str):
-        if not value.strip():
-            return []
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            try:
-                value = ast.literal_eval(value)  # evaluates only literals
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                return None
-    return value if isinstance(value, list) else [] if value is None else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    value = evaluated(value.strip()) if isinstance(value, str) else value
+    return value if isinstance(value, list) else None
 
 
 def _entity(text: str, value: object) -> tuple[list[Span], list[str], str | None]:
@@ -147,7 +131,7 @@ def _by_mention(path: Path, task: Task, errors: LineErrors, counts: ReadCounts) 
     """Documents of a table with one row per mention; a row without offsets is a text without entities."""
     custom, (text_column, type_column) = task.form, task.columns
     texts: dict[tuple[str, str], tuple[int, list[Entity]]] = {}
-    for number, record in table_records(path, task, errors):
+    for number, record in annotated_records(path, task, errors, counts.skipped_records):
         text = record[text_column]
         if wrong := check_text(text):
             errors.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")

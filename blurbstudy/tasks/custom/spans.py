@@ -13,7 +13,7 @@ from ..formats.span_checks import SpanChecks
 from ..formats.standoff import StandoffDocument, read_brat, read_pubtator, standoff_files
 from ..task import Example, Task
 from .raw_text import SpanCounts, labelled_sentences
-from .span_records import json_documents, table_documents
+from .span_records import record_documents
 from .tabular import NumberedExample
 from .tagged import entity_types
 
@@ -30,9 +30,7 @@ def _pubtator(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocume
 DOCUMENTS: dict[str, Callable[[Path, Task, ReadCounts], list[StandoffDocument]]] = {
     "own_brat": _brat,
     "own_pubtator": _pubtator,
-    "own_span_jsonl": json_documents,
-    "own_span_csv": table_documents,
-    "own_span_tsv": table_documents,
+    **dict.fromkeys(("own_span_jsonl", "own_span_csv", "own_span_tsv"), record_documents),
 }
 
 

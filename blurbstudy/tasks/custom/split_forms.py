@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
-from ...errors import DataError
-from ..task import Task
-from .columns import WITHOUT_COLUMNS, assign_columns, columns_of_split, with_tag_scheme
+from ...errors import DataError, check_choice
+from ..formats.lines import listed, raise_data_error
+from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
+from ..task import OUTSIDE, Task
+from .columns import WITHOUT_COLUMNS, assign_columns, columns_of_split
 from .files import display_path
 from .formats import FORMATS
 from .tabular import first_fields
+from .tagged import raw_tags
 
 PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
 
@@ -30,7 +33,7 @@ def with_forms(task: Task, forms: Mapping[str, str], columns: JsonMapping, schem
     for reader in dict.fromkeys(part.reader for part in parts.values()):
         of_reader = {split: part for split, part in parts.items() if part.reader == reader}
         if task.output == "token_labels":
-            parts |= with_tag_scheme(of_reader, scheme)
+            parts |= _with_tag_scheme(of_reader, scheme)
     train = parts["train"]
     others = {split: changed for split, part in parts.items() if (changed := _differing(part, train))}
     custom = dataclasses.replace(train.form, split_overrides=others)
@@ -82,3 +85,42 @@ def _with_train_labels(part: Task, train: Task, path: Path) -> Task:
     if train.form.marks:
         return dataclasses.replace(part, custom=dataclasses.replace(part.form, marks=train.form.marks))
     return part
+
+
+def _with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, Task]:
+    """The task for each split with its tag scheme and the spelling of its tags: as named, or detected from the files.
+
+    Args:
+        parts: split -> the task as it reads that split's file, of all files in one format.
+
+    Raises:
+        ParameterError: the scheme is unknown.
+        DataError: a file is missing or malformed, or its tags may be read in several ways.
+    """
+    if name is not None and str(name).lower() not in ALIASES:
+        check_choice("scheme", name, ALIASES)
+    named = None if name is None else ALIASES[str(name).lower()]
+    schemes, spelling = dict.fromkeys(parts, ""), ""
+    if next(iter(parts.values())).reader in ("own_conll", "own_tagged_jsonl"):  # others are raw text with spans
+        schemes = dict.fromkeys(parts, named or "")
+        tags = {split: raw_tags(display_path(part.files[split]), part) for split, part in parts.items()}
+        distinct = sorted({tag for sentences in tags.values() for sentence in sentences for tag in sentence})
+        spelling = spelling_of(distinct)
+        if not spelling and named is None and distinct and OUTSIDE not in distinct:
+            expected = f"tags with a letter, such as B-Chemical, or types and {OUTSIDE} for words outside"
+            remedy = "name the column of tags (--columns label=NUMBER) or the scheme (--scheme io)"
+            where = str(display_path(next(iter(parts.values())).files[next(iter(parts))]))
+            raise_data_error(where, f"tags {listed(distinct)}", expected, remedy)
+        if named is None:  # IOBES shows in each file that has it, the others only in all of them
+            usual = {split: [usual_tags(sentence, spelling) for sentence in tags[split]] for split in parts}
+            schemes = {split: detect_scheme(usual[split]) for split in parts}
+            others = [split for split in parts if schemes[split] != "iobes"]
+            common = detect_scheme(sentence for split in others for sentence in usual[split])
+            schemes |= dict.fromkeys(others, common)
+    spelling = "" if spelling == USUAL else spelling
+    return {
+        split: dataclasses.replace(
+            part, custom=dataclasses.replace(part.form, scheme=schemes[split], tag_spelling=spelling)
+        )
+        for split, part in parts.items()
+    }

@@ -6,58 +6,55 @@ Task.columns are id, texts and label.
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
 from ..formats.label_cells import (
     BOOLEAN_VALUES,
+    FALSE,
     count_marks,
     is_missing,
     is_unlabelled,
     label_parts,
     label_text,
+    looks_like_set,
     names_of_marks,
     read_label,
 )
-from ..formats.lines import LineErrors, decode_lines, listed, quote, raise_data_error, read_text
-from ..formats.records import json_records
-from ..formats.spreadsheets import table_rows
+from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
+from ..formats.records import ANSWER, REJECTED, json_records
+from ..formats.spreadsheets import named_rows, table_rows
 from ..task import Example, Task
 
-_SEPARATED = {
-    "tsv": "texts may not contain tabs or line breaks",
-    "csv": "quote fields with a comma, semicolon or line break",
-}
+_NO_LABEL = re.compile(  # names of what is noted about a row
+    r"(?i)^(is|was|in|use|for)[_ ]?(train|dev|val|valid|test|gold|dup)|^(train|test|dev|val|split|fold|id|index|flag)$"
+    r"|review|check|verif|annotat|exclu|inclu|duplic|adjudic|confirm|approved|validated|[_ ]id$"
+)
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
 
-def read_table_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The examples of a TSV or CSV file (by Task.reader) with their lines."""
+def read_records_with_lines(path: Path, task: Task) -> list[NumberedExample]:
+    """The examples of a TSV, CSV or JSONL file (by Task.reader) with their lines."""
     errors = LineErrors(path)
-    return _examples(path, table_records(path, task, errors), task, errors)
-
-
-def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The examples of a JSONL file with their lines."""
-    errors = LineErrors(path)
-    return _examples(path, json_records(path, errors), task, errors)
+    return _examples(path, annotated_records(path, task, errors), task, errors)
 
 
 def first_fields(path: Path, form: str) -> list[str]:
-    """The column names (or first row) of a table, or the keys of a JSONL file's first object; form: tsv | csv | jsonl.
+    """The column names (or first row) of a table, or the keys of a JSONL file's objects; form: tsv | csv | jsonl.
 
     Raises:
         DataError: the file is missing, empty or not UTF-8.
     """
     errors = LineErrors(path)
     if form == "jsonl":
-        fields = next((list(record) for _, record in json_records(path, errors)), None)
+        fields = list(dict.fromkeys(name for _, record in json_records(path, errors) for name in record))
     else:
-        fields = next((fields for _, fields in _rows(path, form, errors)), None)
+        fields = next(_rows(path, form, errors), None)
     if not fields:
         errors.raise_first()
         raise_data_error(str(path), "no examples", "one example per line", "check the path")
@@ -69,17 +66,42 @@ def column_values(path: Path, form: str, names: Sequence[str], *, header: bool =
     errors = LineErrors(path)
     if form == "jsonl":
         return [[record.get(name) for name in names] for _, record in json_records(path, errors)]
-    rows = [fields for _, fields in _rows(path, form, errors)]
+    rows = list(_rows(path, form, errors))
     known = [name.strip() for name in rows.pop(0)] if header and rows else []
     places = [known.index(name) if header else int(name) - 1 for name in names]
     return [[fields[place] if place < len(fields) else None for place in places] for fields in rows]
 
 
-def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
-    """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two."""
-    rows = [[label_text(value).lower() for value in row] for row in column_values(path, form, names)]
-    marked = [i for i in range(len(names)) if all(row[i] in BOOLEAN_VALUES for row in rows)]
-    return [names[i] for i in marked] if len(marked) > 1 and any(row[i] for row in rows for i in marked) else []
+def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collection[str]) -> list[str]:
+    """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two.
+
+    Args:
+        fields: all columns.
+        others: those with another role.
+
+    Raises:
+        DataError: some of them may be no labels.
+    """
+    names = [name for name in fields if name not in others]
+    columns = {name: [] for name in names}
+    for row in column_values(path, form, names):
+        for name, value in zip(names, row, strict=True):
+            columns[name].append(label_text(value).lower())
+    marked = [name for name in names if set(columns[name]) <= BOOLEAN_VALUES.keys() and any(columns[name])]
+    if len(marked) < 2:
+        return []
+    variables = [  # a column of different texts or numbers in each row names it
+        name for name in names if name and name not in marked and len(set(columns[name])) < len(columns[name])
+    ]
+    doubtful = [name for name in marked if _NO_LABEL.search(name) or not any(map(FALSE.__contains__, columns[name]))]
+    places = [fields.index(name) for name in marked]
+    apart = [] if places[-1] - places[0] < len(places) else marked
+    if doubt := doubtful or variables or apart:
+        labels = "+".join(name for name in marked if name not in doubtful) or "NAME+NAME"
+        why = f"{'as' if doubtful else 'beside'} {listed(doubt)}" if doubt is not apart else "since they stand apart"
+        actual = f"columns of 1 and 0 ({listed(marked)}) that may be no labels, {why}"
+        raise_data_error(str(path), actual, "labels only", f"name those that are labels (--columns label={labels})")
+    return marked
 
 
 def marks_of_column(path: Path, form: str, task: Task) -> tuple[str, ...]:
@@ -94,50 +116,64 @@ def marks_of_column(path: Path, form: str, task: Task) -> tuple[str, ...]:
     return names_of_marks(task.columns[-1] if header else "", count) if count else ()
 
 
+def _label_values(path: Path, task: Task) -> list[Any]:
+    """The values of the label's column."""
+    form = task.reader.rpartition("_")[2]
+    return [value for (value,) in column_values(path, form, [task.columns[-1]], header=task.form.header)]
+
+
 def flag_names(path: Path, task: Task) -> list[str]:
     """The sorted keys of flags in the label's column."""
-    form = task.reader.rpartition("_")[2]
-    values = column_values(path, form, [task.columns[-1]], header=task.form.header)
-    flags = [label_parts(value, task.form.separator) for (value,) in values]
+    flags = [label_parts(value, task.form.separator) for value in _label_values(path, task)]
     return sorted({name for named in flags if isinstance(named, dict) for name in named})
+
+
+def separated_labels(path: Path, task: Task) -> set[str]:
+    """The labels in cells of the label's column that are no lists."""
+    cells = [value for value in _label_values(path, task) if isinstance(value, str) and not looks_like_set(value)]
+    return {label_text(label) for cell in cells for label in label_parts(cell, task.form.separator) or ()}
 
 
 def count_unlabelled(path: Path, task: Task) -> int:
     """The rows that Task.form.drop_unlabelled leaves out."""
-    form = task.reader.rpartition("_")[2]
     if task.form.one_hot or not task.form.drop_unlabelled:
         return 0
-    values = column_values(path, form, [task.columns[-1]], header=task.form.header)
-    return sum(is_unlabelled(value, task) for (value,) in values)
+    return sum(is_unlabelled(value, task) for value in _label_values(path, task))
 
 
-def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
+def annotated_records(
+    path: Path, task: Task, errors: LineErrors, skipped: Counter[str] | None = None
+) -> Iterator[Record]:
+    """The records of a table or JSON file whose annotation was accepted; the others are counted in `skipped`."""
+    skipped = Counter() if skipped is None else skipped
+    is_json = task.reader.endswith("jsonl")
+    records = json_records(path, errors, skipped=skipped) if is_json else _table_records(path, task, errors)
+    for number, record in records:
+        if record.get(ANSWER) in REJECTED and task.columns[-1] != ANSWER:
+            skipped["that were not accepted (answer: reject or ignore)"] += 1
+        else:
+            yield number, record
+
+
+def skipped_records(path: Path, task: Task) -> Counter[str]:
+    """The records of a table or JSON file that are passed over, by reason."""
+    skipped: Counter[str] = Counter()
+    for _ in annotated_records(path, task, LineErrors(path), skipped):
+        pass
+    return skipped
+
+
+def _table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
     """The rows of a TSV or CSV file by column; what is none is noted."""
-    names: list[str] = []
-    form = task.reader.rpartition("_")[2]
-    for number, fields in _rows(path, form, errors):
-        if not names:
-            names = [name.strip() if task.form.header else str(i) for i, name in enumerate(fields, 1)]
-            _check_names(path, number, names, task)
-            if task.form.header:
-                continue
-        if task.form.header and [field.strip() for field in fields] == names:
-            errors.add(number, "the header again", "a row", "delete the line, as where files were joined")
+    form, required = task.reader.rpartition("_")[2], _required_columns(task)
+    for row, record in named_rows(_lines(path), form, str(path), lambda _: task.form.header):
+        if row.error:
+            errors.add(row.number, *row.error)
             continue
-        if len(fields) != len(names):
-            n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            errors.add(number, n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}")
-            continue
-        yield number, dict(zip(names, fields, strict=True))
-
-
-def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
-    where = f"{path}, line {number}"
-    if double := next((name for name in names if name and names.count(name) > 1), None):
-        raise_data_error(where, f"column {quote(double)} twice", "unique names", "rename one of them")
-    if missing := [name for name in _required_columns(task) if name not in names]:
-        remedy = "name the file's columns under columns: or --columns"
-        raise_data_error(where, f"columns {listed(names)}", ", ".join(map(quote, missing)), remedy)
+        if missing := [name for name in required if name not in record]:
+            remedy = "name the file's columns under columns: or --columns"
+            raise_data_error(str(path), f"columns {listed(list(record))}", ", ".join(map(quote, missing)), remedy)
+        yield row.number, record
 
 
 def _required_columns(task: Task) -> list[str]:
@@ -149,13 +185,17 @@ def _required_columns(task: Task) -> list[str]:
     return [*named, *filter(None, (custom.id, custom.document, custom.start, custom.end, custom.mention))]
 
 
-def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
-    """The fields of a table's nonempty rows with the numbers of their first lines."""
-    for row in table_rows(decode_lines(io.BytesIO(read_text(path).encode())), form):
+def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[list[str]]:
+    """The fields of a table's nonempty rows."""
+    for row in table_rows(_lines(path), form):
         if row.error:
             errors.add(row.number, *row.error)
         else:
-            yield row.number, row.fields
+            yield row.fields
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    return decode_lines(io.BytesIO(read_text(path).encode()))
 
 
 def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:
@@ -163,7 +203,8 @@ def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErr
     lines: dict[str, int] = {}
     unlabelled: list[tuple[int, str]] = []  # line, what is in place of a label
     for number, record in records:
-        if (value := record.get(task.columns[-1], MISSING_KEY)) is not MISSING_KEY and is_unlabelled(value, task):
+        value = record.get(task.columns[-1], None if task.form.drop_unlabelled else ABSENT)
+        if value is not ABSENT and not task.form.one_hot and is_unlabelled(value, task):
             unlabelled.append((number, label_text(value)))
             continue
         example = _example(number, record, task, errors, count=len(examples) + 1)
@@ -182,7 +223,7 @@ def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErr
     return examples
 
 
-MISSING_KEY = object()
+ABSENT = object()
 
 
 def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors: LineErrors) -> None:
@@ -190,7 +231,8 @@ def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors
     forms = ", ".join(f"{quote(text) if text else 'empty'} {n}" for text, n in counts.items())
     classes = [quote(text) for text in counts if text in ("-", "-1") and task.output != "score"]
     if_class = f"; or name all labels (labels: in a YAML file) if {' or '.join(classes)} is one" if classes else ""
-    actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms})"
+    rows = f"; {errors.unit}s {listed_numbers([line for line, _ in unlabelled])}" if len(unlabelled) > 1 else ""
+    actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms}{rows})"
     remedy = f"add it, or leave such rows out (--drop-unlabelled){if_class}"
     errors.add(unlabelled[0][0], actual, "one in each row", remedy)
 
@@ -236,7 +278,7 @@ def join_texts(value: Any) -> tuple[str, str]:
     """A text or list of texts joined by spaces, and its problem or ""."""
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, str) for part in parts):
-        return "", f"a JSON {type(value).__name__} as"
+        return "", check_text(value)
     text = " ".join(parts)
     wrong = check_text(text)
     return "" if wrong else text, wrong

@@ -11,13 +11,11 @@ from pathlib import Path
 
 from ...metrics import bio_to_io
 from ...metrics.entities import split_gold
-from ..formats.conll import Block
 from ..formats.conll_layout import columns_of, describe_width, read_layout
 from ..formats.lines import LineErrors, listed, quote, raise_data_error
-from ..formats.records import json_records
 from ..formats.tag_schemes import HINT, TagSchemeError, to_bio, usual_tags
 from ..task import Example, Task
-from .tabular import NumberedExample
+from .tabular import NumberedExample, annotated_records
 
 Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words, id, document, words, raw tags
 
@@ -47,31 +45,28 @@ def conll_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
                 expected = f"column {max(word_at, tag_at) + 1} too, of words and tags"
                 remedy = "separate them by tabs, or name the columns"
                 raise_data_error(f"{path}, line {block.first}", describe_width(cells), expected, remedy)
-        rows = _rows_of(block, width, read.tabs, word_at, errors)
-        if rows is not None:
-            name = str(count)
-            words, tags = ([row[at].strip() for row in rows] for at in (word_at, tag_at))
-            lines = list(range(block.first, block.first + len(rows)))
-            yield lines, name, block.document or name, words, tags
+        rows = [line.split("\t") if read.tabs else line.split() for line in block.lines]
+        if set(map(len, rows)) == {width} and all(words := [row[word_at].strip() for row in rows]):
+            name, lines = str(count), list(range(block.first, block.first + len(rows)))
+            yield lines, name, block.document or name, words, [row[tag_at].strip() for row in rows]
+        else:
+            _add_wrong_rows(rows, block.first, width, word_at, errors)
 
 
-def _rows_of(block: Block, width: int, tabs: bool, word_at: int, errors: LineErrors) -> list[list[str]] | None:
-    rows = [columns_of(line, tabs=tabs) for line in block.lines]
-    before = errors.count
-    for number, row in enumerate(rows, block.first):
+def _add_wrong_rows(rows: list[list[str]], first: int, width: int, word_at: int, errors: LineErrors) -> None:
+    for number, row in enumerate(rows, first):
         if len(row) != width:
             expected = f"{width}, or an empty line after a sentence"
             remedy = "restore the line; words may not contain tabs or spaces"
             errors.add(number, describe_width(row), expected, remedy)
         elif not row[word_at].strip():
             errors.add(number, "an empty word", "a word", "restore it or remove the line")
-    return None if errors.count > before else rows
 
 
 def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagged]:
     """The sentences with lists of equal length; others are added to the errors."""
     custom, (words_key, tags_key) = task.form, task.columns
-    for count, (number, record) in enumerate(json_records(path, errors), 1):
+    for count, (number, record) in enumerate(annotated_records(path, task, errors), 1):
         lists: list = [record.get(key) for key in (words_key, tags_key)]
         if not all(isinstance(values, list) and all(isinstance(part, str) for part in values) for values in lists):
             actual = f"{words_key} and {tags_key} that are not two lists of strings"
@@ -83,11 +78,8 @@ def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
             actual = f"{len(tags)} tags for {len(words)} words"
             errors.add(number, actual, "one tag per word and at least one word", "restore the line")
             continue
-        if bad := next((w for w in words if not w.strip() or "\0" in w), None):
-            errors.add(number, f"the word {quote(bad)}", "a word", "restore it or remove it")
-            continue
-        if "" in words:
-            errors.add(number, "an empty word", "a word", "restore it or remove it with its tag")
+        if bad := [word for word in words if not word.strip() or "\0" in word]:
+            errors.add(number, f"the word {quote(bad[0])}", "a word", "restore it or remove it with its tag")
             continue
         name = str(record.get(custom.id, "")).strip() if custom.id else str(count)
         unit = str(record.get(custom.document, "")).strip() if custom.document else name
@@ -101,8 +93,8 @@ def _examples(path: Path, sentences: Iterator[Tagged], task: Task, errors: LineE
     examples: list[NumberedExample] = []
     names: set[str] = set()
     for lines, name, document, words, tags in sentences:
-        if any(not tag or any(map(str.isspace, tag)) for tag in tags):
-            position = next(i for i, tag in enumerate(tags) if not tag or any(map(str.isspace, tag)))
+        if spaced := {tag for tag in set(tags) if len(tag.split()) != 1}:
+            position = next(i for i, tag in enumerate(tags) if tag in spaced)
             errors.add(lines[position], f"tag {quote(tags[position])}", "a tag without spaces", "correct the tag")
             continue
         try:

@@ -23,6 +23,10 @@ class Malformed(NamedTuple):
     remedy: str
 
 
+class _EntityError(ValueError):
+    pass
+
+
 def bioc_values(text: str) -> JsonObject | Malformed:
     """A BioC collection in XML as its JSON."""
     try:
@@ -37,7 +41,7 @@ def bioc_values(text: str) -> JsonObject | Malformed:
 
 def _node(element: ElementTree.Element) -> JsonObject:
     """A document, passage, sentence or annotation."""
-    lists = ("passage", "sentence", "annotation")
+    lists = ("passage", "sentence", "annotation", "relation")
     node: JsonObject = {f"{name}s": [_node(part) for part in element.findall(name)] for name in lists}
     node |= {name: element.findtext(name) for name in ("id", "offset", "text")}
     node["infons"] = {part.get("key"): part.text for part in element.findall("infon")}
@@ -53,8 +57,13 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
         texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
         annotations = [one for part in (document, *parts) for one in part.get("annotations") or ()]
         entities = [_entity(one) for one in annotations] if annotated else []
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return Malformed(f"document {name[:40]!r} with {type(error).__name__} {error}", _EXPECTED, "restore it")
+        relations = [one for part in (document, *parts) for one in part.get("relations") or ()]
+    except KeyError as missing:
+        return Malformed(f"document {name[:40]!r} without {missing.args[0]}", _EXPECTED, "restore it")
+    except _EntityError as error:
+        return Malformed(f"document {name[:40]!r} with {error}", _EXPECTED, "restore it")
+    except (TypeError, ValueError, AttributeError):
+        return Malformed(f"document {name[:40]!r} of another structure", _EXPECTED, "restore it")
     text = ""
     for offset, passage in sorted(texts, key=lambda part: (part[0], -len(part[1]))):
         if text[offset : offset + len(passage)] == passage:  # a sentence of a passage that has its text too
@@ -63,7 +72,7 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
             actual = f"a passage at {offset} of document {name[:40]!r}, after {len(text)} characters"
             return Malformed(actual, "passages one after the other", "correct the offsets; they count characters")
         text += "\n" * (offset - len(text)) + passage
-    return {"id": name, "text": text, "entities": entities}
+    return {"id": name, "text": text, "entities": entities, "relations": relations}
 
 
 def _entity(annotation: JsonMapping) -> JsonObject:
@@ -71,5 +80,5 @@ def _entity(annotation: JsonMapping) -> JsonObject:
     infons: Any = annotation.get("infons") or {}
     kind = infons.get("type")
     if not spans or not kind:
-        raise ValueError(f"annotation {annotation.get('id')!r} without {'infon type' if spans else 'location'}")
+        raise _EntityError(f"annotation {annotation.get('id')!r} without {'infon type' if spans else 'location'}")
     return {"fragments": spans, "type": str(kind), "text": annotation.get("text")}

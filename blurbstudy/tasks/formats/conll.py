@@ -48,8 +48,12 @@ def read_sentences(path: Path) -> Iterator[Block]:
     Raises:
         DataError: the file is missing or not UTF-8, or its document marks are inconsistent.
     """
+    yield from sentences_of(read_lines(path), path)
+
+
+def sentences_of(read: list[str], path: Path) -> Iterator[Block]:
+    """The sentences in the lines of a file, as of `read_sentences`."""
     document, lines, n_sentences = None, [], 0
-    read = read_lines(path)
     documents = _documents(path, read)
     for number, line in enumerate(read, 1):
         if line.startswith(DOCUMENT):

@@ -9,16 +9,20 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..task import OUTSIDE
-from .conll import Block, read_sentences
-from .lines import listed, quote, raise_data_error
+from .conll import Block, sentences_of
+from .lines import listed, quote, raise_data_error, read_text, split_lines
 from .tag_schemes import SPELLINGS, pattern, spelling_of
 
 WORD_NAMES = ("word", "words", "token", "tokens", "form", "text")
 TAG_NAMES = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "bio", "iob", "iob2")
+CACHED = 6  # files whose sentences are kept: each is asked for its columns, tags, labels and examples
+MAX_CACHED = 20_000_000  # characters of such a file
 OTHER_NAMES = ("id", "index", "pos", "pos_tag", "xpos", "upos", "lemma", "chunk", "chunk_tag", "sentence", "sentence #")
+_WORD_NAMES, _TAG_NAMES = frozenset(WORD_NAMES), frozenset(TAG_NAMES)
 _NAMES = frozenset((*WORD_NAMES, *TAG_NAMES, *OTHER_NAMES))
 CHUNK_TYPES = frozenset(
     ("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP")
@@ -47,14 +51,18 @@ def columns_of(line: str, *, tabs: bool) -> list[str]:
 def is_header(cells: Sequence[str]) -> bool:
     """Whether the first line of a file names its columns."""
     names = [cell.strip().lower() for cell in cells]
-    return len(names) > 1 and set(names) <= _NAMES and any(name in WORD_NAMES for name in names)
+    has_words, has_tags = (not known.isdisjoint(names) for known in (_WORD_NAMES, _TAG_NAMES))
+    return len(names) > 1 and has_words and (has_tags or _NAMES.issuperset(names))
 
 
 def looks_like_tag(cell: str) -> bool:
     """Whether a cell is O or a tag with a letter and a type."""
     tag = cell.strip()
-    return tag in (OUTSIDE, OUTSIDE.lower()) or any(
-        (match := pattern(spelling).fullmatch(tag)) and match["kind"] for spelling in SPELLINGS
+    has_separator = "-" in tag or "_" in tag or ":" in tag
+    return (
+        tag in (OUTSIDE, OUTSIDE.lower())
+        or has_separator
+        and any((match := pattern(spelling).fullmatch(tag)) and match["kind"] for spelling in SPELLINGS)
     )
 
 
@@ -101,7 +109,15 @@ def read_layout(path: Path, tag: int | None = None) -> Sentences:
     Raises:
         DataError: the file is missing or not UTF-8, or its document marks are inconsistent.
     """
-    blocks = list(read_sentences(path))
+    text = read_text(path)
+    layout = _layout if len(text) < MAX_CACHED else _layout.__wrapped__
+    return layout(path, text, tag if "#" in text else None)
+
+
+@lru_cache(CACHED)
+def _layout(path: Path, text: str, tag: int | None) -> Sentences:
+    """As `read_layout`, of a file with this text."""
+    blocks = list(sentences_of(split_lines(text, path), path))
     first = next((line for block in blocks for line in block.lines if not line.startswith("#")), "")
     tabs = "\t" in first
     header: tuple[str, ...] = ()
@@ -135,9 +151,8 @@ def find_columns(path: Path, word: int | None = None, tag: int | None = None) ->
     sentences = read_layout(path)
     rows = [[columns_of(line, tabs=sentences.tabs) for line in block.lines] for block in sentences.blocks]
     width = max(1, len(sentences.header) or (len(rows[0][0]) if rows else 1))
-    columns = [
-        [row[place].strip() for sentence in rows for row in sentence if len(row) == width] for place in range(width)
-    ]
+    even = (row for sentence in rows for row in sentence if len(row) == width)
+    columns = [list(map(str.strip, column)) for column in zip(*even, strict=True)] or [[] for _ in range(width)]
     if tag is None:
         tag = _tag_column(path, columns, word)
     return (_word_column(path, rows, columns, tag) if word is None else word), tag

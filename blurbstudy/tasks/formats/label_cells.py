@@ -52,7 +52,7 @@ def is_missing(value: object, known: Sequence[str], *, of_sets: bool = False, dr
 
 def looks_like_set(value: object) -> bool:
     """Whether a cell has a list or a dictionary, also printed as text."""
-    return isinstance(value, (list, Mapping)) or isinstance(_evaluated(label_text(value)), (list, dict))
+    return isinstance(value, (list, Mapping)) or isinstance(evaluated(label_text(value)), (list, dict))
 
 
 def is_unlabelled(value: object, task: Task) -> bool:
@@ -118,7 +118,7 @@ def label_parts(value: object, separator: str) -> list[object] | dict[str, bool]
         if marks := _MARKS.fullmatch(text):
             return [mark[0] for mark in re.findall(_MARK, marks[1])]
         if text[:1] + text[-1:] in ("[]", "{}", "()"):
-            value = _evaluated(text)
+            value = evaluated(text)
             if value is None and text[0] != "(":
                 return None
         value = _split(text, separator) if isinstance(value, str) or value is None else value
@@ -170,7 +170,7 @@ def _split(text: str, separator: str) -> list[object] | None:
     return [part for part in parts if part]
 
 
-def _evaluated(text: str) -> Any:
+def evaluated(text: str) -> Any:
     """The list or dictionary that a text in the syntax of JSON or Python denotes, or None."""
     if text[:1] + text[-1:] not in ("[]", "{}", "()"):
         return None

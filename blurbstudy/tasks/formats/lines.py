@@ -5,6 +5,7 @@ A file is UTF-8; a byte-order mark and the line ends of another system change no
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ MAGIC_BYTES = {  # first bytes of files that are not UTF-8 -> description, remed
     b"%PDF-": ("a PDF file", "extract its text first"),
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
+    b"version https://git-lfs": ("a Git LFS pointer, not the data", "fetch the data: git lfs pull"),
 }
+MIXED_ENDS = ("a carriage return inside a line", "one kind of line ends", "convert the file, e.g. by dos2unix -c mac")
 MAX_QUOTED = 40  # characters of an invalid value shown in a message, so that logs contain little of the data
 MAX_PART = 200  # characters of each part of a message
 MAX_NAMES = 12  # names listed in a message
@@ -37,6 +40,11 @@ class Line:
     text: str
     error: tuple[str, str, str] | None  # value, expected value, remedy; None: valid text
     bytes_read: int  # of the file, up to the end of the line
+
+    @property
+    def error_of_format(self) -> tuple[str, str, str] | None:
+        """The error in formats whose lines have no carriage return inside."""
+        return self.error or (MIXED_ENDS if "\r" in without_end(self.text) else None)
 
 
 def decode_lines(file: BinaryIO) -> Iterator[Line]:
@@ -86,8 +94,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         actual = f"a file that cannot be read ({error.strerror})"
         raise_data_error(str(path), actual, "a readable file", "check the path and its permissions")
-    if (kind := next((known for magic, known in MAGIC_BYTES.items() if data.startswith(magic)), None)) is not None:
-        raise_data_error(str(path), kind[0], "text in UTF-8", kind[1])
+    refuse_binary(path, data)
     if (nul := data.find(0)) >= 0:
         remedy = "get the file again; it is damaged or has another encoding"
         raise_data_error(f"{path}, line {data.count(10, 0, nul) + 1}", "a NUL byte", "text in UTF-8", remedy)
@@ -99,14 +106,36 @@ def read_text(path: Path) -> str:
         raise_data_error(f"{path}, line {line}", f"byte 0x{data[error.start]:02X}, which is not UTF-8", "UTF-8", remedy)
 
 
+def refuse_binary(path: Path, head: bytes) -> None:
+    """Raise a DataError if the first bytes of a file tell that it is no text, or a pointer to it."""
+    if (kind := next((known for magic, known in MAGIC_BYTES.items() if head.startswith(magic)), None)) is not None:
+        raise_data_error(str(path), kind[0], "text in UTF-8", kind[1])
+
+
 def read_lines(path: Path) -> list[str]:
-    """The lines of a file without line ends and without empty lines at its end."""
+    """The lines of a file without line ends and without empty lines at its end.
+
+    Raises:
+        DataError: as `read_text`, or line ends are mixed.
+    """
+    return split_lines(read_text(path), path)
+
+
+def split_lines(text: str, path: Path) -> list[str]:
+    """The lines of a file's text, as of `read_lines`."""
     # str.splitlines also splits at characters that may occur in a sentence, such as U+2028.
-    text = read_text(path)
-    lines = [line.removesuffix("\r") for line in text.split("\n" if "\n" in text else "\r")]
+    text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+    if (inside := text.find("\r")) >= 0:
+        raise_data_error(f"{path}, line {text.count(chr(10), 0, inside) + 1}", *MIXED_ENDS)
+    lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
+
+
+def without_end(line: str) -> str:
+    """A line without its line feed and the carriage return before it."""
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 def quote(value: str) -> str:
@@ -137,14 +166,26 @@ def raise_data_error(where: str, actual: str, expected: str, remedy: str) -> NoR
     raise DataError(f"{where}: found {clip(actual)}; expected {clip(expected)}; {remedy}") from None
 
 
-MAX_LISTED = 9  # further lines listed in a message
+MAX_LISTED = 9  # further lines listed in a message, and places of equal faults
+MAX_KINDS = 4  # of faults listed besides the first
 MAX_LISTED_CHARS = 60  # of what was found in each
 MAX_KEPT = 100  # errors kept of a file
+_VARYING = re.compile(r"'[^']* [^']*'|\d+|s\b")  # parts in which equal faults may differ: texts, numbers, plurals
+
+
+def kind_of_fault(found: str) -> str:
+    """What was found without its numbers and texts, which is the same for equal faults."""
+    return _VARYING.sub("", found)
+
+
+def listed_numbers(numbers: Sequence[int]) -> str:
+    """The first MAX_LISTED numbers of a list, for a message."""
+    return ", ".join([*map(str, numbers[:MAX_LISTED]), *(["..."] if len(numbers) > MAX_LISTED else [])])
 
 
 @dataclass
 class LineErrors:
-    """The errors in the lines of a file: the first one in full, of further lines what was found there."""
+    """The errors in the lines of a file: the first one in full, of further lines those of each kind."""
 
     path: Path
     unit: str = "line"  # that is numbered: line or record
@@ -170,14 +211,14 @@ class LineErrors:
             return
         first, *others = sorted(self.faults)
         actual, expected, remedy = self.faults[first]
-        parts, before = [], actual
-        for line in others[:MAX_LISTED]:
-            found_there = self.faults[line][0]
-            parts.append(
-                f"{line}" if found_there == before else f"{line} ({clip(found_there, length=MAX_LISTED_CHARS)})"
-            )
-            before = found_there
+        kinds: dict[str, list[int]] = {kind_of_fault(actual): []}
+        for line in others:
+            kinds.setdefault(kind_of_fault(self.faults[line][0]), []).append(line)
+        same, *different = kinds.values()
+        parts = [listed_numbers(same)] if same else []
+        for lines in different[:MAX_KINDS]:
+            parts.append(f"{listed_numbers(lines)} ({clip(self.faults[lines[0]][0], length=MAX_LISTED_CHARS)})")
+        parts += ["..."] if len(different) > MAX_KINDS else []
         more = self.count - 1
-        parts += ["..."] if more > MAX_LISTED else []
         further = f" ({more} more invalid {self.unit}{'s' * (more > 1)}: {', '.join(parts)})" if more else ""
         raise_data_error(f"{self.path}, {self.unit} {first}", actual, expected, f"{remedy}{further}")

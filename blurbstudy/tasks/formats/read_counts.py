@@ -16,7 +16,6 @@ class ReadCounts:
     """What reading a file or folder leaves out or trusts."""
 
     checks: SpanChecks = field(default_factory=SpanChecks)
-    rejected: int = 0  # texts that the annotator did not accept
     unlisted: int = 0  # texts whose record has no list of entities
     skipped_records: Counter[str] = field(default_factory=Counter)  # reason -> records left out
     passed_over: Counter[str] = field(default_factory=Counter)  # suffix -> files of a folder that are not read
@@ -26,8 +25,8 @@ class ReadCounts:
         if self.passed_over:
             yield passed_over_sentence(self.passed_over)
         yield from skipped_sentences(self.skipped_records)
-        if self.rejected:
-            yield f"{self.rejected} texts that were not accepted are left out (answer: reject or ignore)"
+        if unread := ", ".join(f"{n} {kind}" for kind, n in sorted(self.checks.unread.items())):
+            yield f"annotations other than entities are not read ({unread})"
         if self.unlisted:
             yield f"{self.unlisted} texts have no list of entities and are read as texts without entities"
         if self.checks.trusted:

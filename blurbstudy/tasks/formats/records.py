@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...config import JsonMapping, JsonObject
 from .bioc import Malformed, bioc_record, bioc_values
-from .lines import LineErrors, raise_data_error, read_text
+from .lines import LineErrors, listed, quote, raise_data_error, read_text
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 EXPECTED = "one JSON object per line"
@@ -27,6 +27,9 @@ _TITLE = re.compile(r"[^|\s]+\|[ta]\|")  # first line of PubTator
 _JSON = re.compile(r'\{\s*"[^"\n]*"\s*:|\[\s*(\{\s*"|\[\s*"|"[^"\n]*",\s*\{)')  # objects or pairs
 _BIOC = re.compile(r"\s*(<\?xml|<!DOCTYPE|<collection)[\s\S]*?<(collection|document)\b")
 SPAN_RESULT, CHOICES = "labels", "choices"  # Label Studio's types of results
+RELATIONS = "relations"  # key of relations, which are not read
+ANSWER = "answer"  # key of what Prodigy's annotators decide on an annotation
+REJECTED = ("reject", "ignore")
 _NUMBERS = ("rating", "number")
 _OTHER_SPANS = re.compile(r"\w+labels")  # such as hypertextlabels, whose offsets do not count the text's characters
 
@@ -83,12 +86,9 @@ def json_records(path: Path, errors: LineErrors, *, skipped: Counter[str] | None
             yield number, record
 
 
-def skipped_records(path: Path) -> Counter[str]:
-    """The records of a file that are passed over, by reason."""
-    skipped: Counter[str] = Counter()
-    for _ in json_records(path, LineErrors(path), skipped=skipped):
-        pass
-    return skipped
+def is_answer(values: Iterable[Any]) -> bool:
+    """Whether these values are Prodigy's answers."""
+    return {str(value or "accept") for value in values} <= {"accept", *REJECTED}
 
 
 def record_unit(path: Path) -> str:
@@ -155,7 +155,7 @@ def _whole(lines: list[tuple[int, Any]]) -> tuple[int, Any] | None:
     if text.lstrip()[0] == "<":
         return first, bioc_values(text)
     try:
-        return first, [json.loads(text)]
+        return first, [json.loads(text, object_pairs_hook=_object)]
     except (ValueError, RecursionError) as error:
         if text.lstrip()[0] == "{" and any(isinstance(_parse(line), dict) for _, line in lines[:_TRIED]):
             return None
@@ -165,7 +165,7 @@ def _whole(lines: list[tuple[int, Any]]) -> tuple[int, Any] | None:
 def _parse(text: str) -> Any:
     """The object or array in a text, or what is wrong with it."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         return _invalid(error)
     if isinstance(value, (dict, list)):
@@ -173,7 +173,21 @@ def _parse(text: str) -> Any:
     return Malformed(f"a JSON {type(value).__name__}", EXPECTED, "write each example as one object on one line")
 
 
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+    return made
+
+
 def _invalid(error: Exception) -> Malformed:
+    if isinstance(error, _DuplicateKeyError):
+        return Malformed(f"the key {quote(str(error))} twice in an object", "unique keys", "remove or rename one")
     cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
     return Malformed(f"invalid JSON ({cause})", EXPECTED, "restore the line")
 
@@ -251,13 +265,14 @@ def _label_studio(task: JsonMapping, annotated: bool) -> JsonObject | Malformed 
         return Skipped("skipped by the annotator" if given else "without annotation")
     if len(done) > 1:
         return Malformed(f"{len(done)} annotations of task {task.get('id')}", "one", "keep one annotation per task")
-    record["entities"] = []
+    record["entities"], record[RELATIONS], texts = [], [], {}
     for result in done[0].get("result") or ():
         if not isinstance(result, dict):
             return Malformed("a result that is no object", "results with type and value", "export the project again")
         kind, value, name = str(result.get("type")), result.get("value"), str(result.get("from_name"))
         if kind == SPAN_RESULT and isinstance(value, dict):
             record["entities"].append(value)
+            texts[str(result.get("to_name"))] = None
         elif kind == CHOICES or kind in _NUMBERS:
             if name in record:
                 actual = f"{name!r} twice, as a tag and in the data or in another region"
@@ -266,4 +281,9 @@ def _label_studio(task: JsonMapping, annotated: bool) -> JsonObject | Malformed 
         elif _OTHER_SPANS.fullmatch(kind):
             actual, remedy = f"annotations of type {kind}", "show the text by a Text tag, and annotate it by Labels"
             return Malformed(actual, "labels or choices of plain text", remedy)
+        elif kind == "relation":
+            record[RELATIONS].append(result)
+    if len(texts) > 1:
+        actual = f"labels of {len(texts)} texts ({listed(list(texts))}) of task {task.get('id')}"
+        return Malformed(actual, "labels of one text", "export each text as a project of its own")
     return record

@@ -2,22 +2,27 @@
 
 An entity whose text in the file is not the document's at its offsets, as where a tool normalized Greek letters, is a
 fault unless the policy is to trust the offsets or to skip such entities. Offsets that fit the text under another way
-of counting are never trusted.
+of counting are never trusted. Where the file has no texts of entities, offsets of which nearly all are inside words
+are refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
-from ..text.words import word_spans
-from .lines import quote, raise_data_error
+from ..text.words import Span, word_spans
+from .lines import kind_of_fault, quote, raise_data_error
 
 MISMATCH_POLICIES = ("refuse", "trust", "skip")
 MAX_FAULTS = 10  # listed
 MAX_LINE = 200  # characters of a listed fault
+FEW = 5  # entities without texts are judged by their words from this number on
+MOST = 0.8  # share of nearly all
+AS_GIVEN = ""  # the way of counting of offsets from 0 with an exclusive end
 Problem = tuple[str, str, str]  # found, expected, remedy
 GO_ON = (
     "to go on, --trust-offsets keeps the offsets as they are and --skip-mismatched leaves such entities out "
@@ -35,6 +40,10 @@ class SpanChecks:
     skipped: int = 0  # left out because their texts differ
     faults: list[tuple[str, Problem]] = field(default_factory=list)  # places, problems
     conventions: Counter[str] = field(default_factory=Counter)  # that faulty offsets fit
+    unread: Counter[str] = field(default_factory=Counter)  # kind of annotation -> number that is not read
+    moved: Counter[str] = field(default_factory=Counter)  # convention -> entities without text that it moves
+    inside_words: Counter[str] = field(default_factory=Counter)  # of these, inside words as given
+    moved_to_words: Counter[str] = field(default_factory=Counter)  # and at words by the convention
 
     def accepts(self, where: str, text: str, start: int, end: int, surface: str | None = None) -> bool:
         """Whether the entity at text[start:end] is kept; `surface` is its text in the file."""
@@ -43,6 +52,8 @@ class SpanChecks:
         if not 0 <= start <= end <= len(text):
             actual = f"characters {start} to {end} of a text of {len(text)}"
             problem = actual, "offsets inside the text with start before end", "correct them, or restore the text"
+        elif surface is None:
+            self._count_at_words(text, start, end)
         elif surface is not None and _plain(text[start:end]) != _plain(surface):
             counting = _guess_offset_convention(text, start, end, _plain(surface))
             if self.policy == "skip":
@@ -62,6 +73,27 @@ class SpanChecks:
             self.faults.append((where, problem))
         return problem is None
 
+    def _count_at_words(self, text: str, start: int, end: int) -> None:
+        """Count under which ways of counting an entity begins and ends at words."""
+        given = _is_at_words(text, start, end)
+        for counting, span in {**_conventions(text, start, end), AS_GIVEN: None}.items():
+            if span != (start, end):
+                self.moved[counting] += 1
+                self.inside_words[counting] += not given
+                self.moved_to_words[counting] += span is not None and _is_at_words(text, *span)
+
+    def _raise_inside_words(self, path: Path) -> None:
+        """Raise a DataError if offsets fit another way of counting, or nearly all of them are inside words."""
+        for counting, n in sorted(self.moved.items(), reverse=True):  # AS_GIVEN last
+            advice = f"they fit words {counting}; count characters from 0, with the end after the last one"
+            is_wrong = n >= FEW and self.moved_to_words[counting] >= MOST * n
+            if counting == AS_GIVEN:  # none of the others fits
+                advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
+                is_wrong = n >= 2 * FEW and self.policy != "trust"
+            if is_wrong and (inside := self.inside_words[counting]) >= MOST * n:
+                actual = f"{inside} of {n} entities without their text that begin or end inside a word or at a blank"
+                raise_data_error(str(path), actual, "offsets of whole words", advice)
+
     def raise_faults(self, path: Path) -> None:
         """Raise all faults, if there are any.
 
@@ -69,6 +101,7 @@ class SpanChecks:
             DataError: names each place, at most MAX_FAULTS of them.
         """
         if not self.faults:
+            self._raise_inside_words(path)
             return
         if len(self.faults) == 1:
             raise_data_error(self.faults[0][0], *self.faults[0][1])
@@ -76,11 +109,18 @@ class SpanChecks:
         advice = f"{n} of these fit {counting}; count characters from 0" if counting else "correct text or offsets"
         if any(GO_ON in remedy for _, (_, _, remedy) in self.faults):
             advice += f"; {GO_ON}"
-        faults = [(where.removeprefix(str(path)).lstrip(", /"), actual) for where, (actual, _, _) in self.faults]
-        lines = [f"{place}: {actual}"[:MAX_LINE] for place, actual in faults]
-        if len(lines) > MAX_FAULTS:
-            lines = [*lines[:MAX_FAULTS], f"... and {len(lines) - MAX_FAULTS} more"]
-        raise DataError(f"{path}: {len(self.faults)} of {self.checked} entities do not fit the text; {advice}", lines)
+        lines: dict[str, str] = {}  # kind of fault (each text that differs is one) -> line
+        more: Counter[str] = Counter()
+        for where, problem in self.faults:
+            actual = problem[0]
+            kind = where + actual if "equal texts" in problem else kind_of_fault(actual)
+            more[kind] += kind in lines
+            lines.setdefault(kind, f"{where.removeprefix(str(path)).lstrip(', /')}: {actual}"[:MAX_LINE])
+        lines = {kind: f"{line} (and {more[kind]} more)" if more[kind] else line for kind, line in lines.items()}
+        listed = list(lines.values())[:MAX_FAULTS]
+        if rest := sum(1 + more[kind] for kind in list(lines)[MAX_FAULTS:]):
+            listed.append(f"... and {rest} more")
+        raise DataError(f"{path}: {len(self.faults)} of {self.checked} entities do not fit the text; {advice}", listed)
 
 
 def _plain(text: str) -> str:
@@ -89,13 +129,32 @@ def _plain(text: str) -> str:
 
 def _guess_offset_convention(text: str, start: int, end: int, surface: str) -> str:
     """The convention under which the offsets fit the surface text, in words, or ""."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    others = {
-        "in bytes of UTF-8": text.encode(errors="surrogatepass")[start:end].decode(errors="replace"),
-        "in units of UTF-16": units[2 * start : 2 * end].decode("utf-16-le", "replace"),
-        "with CRLF as one character": text.replace("\r\n", "\n")[start:end],
-        "counted from 1": text[max(0, start - 1) : max(0, end - 1)],
-        "counted from 1 with an inclusive end": text[max(0, start - 1) : end],
-        "with an inclusive end": text[start : end + 1],
+    spans = _conventions(text, start, end)
+    return next((how for how, (a, b) in spans.items() if _plain(text[a:b]) == surface), "")
+
+
+def _conventions(text: str, start: int, end: int) -> dict[str, Span]:
+    """Other ways of counting, in words -> the span in characters from 0 that the offsets then mean."""
+    spans: dict[str, Span] = {}
+    if not text.isascii():
+        for how, encoding, unit in (("in bytes of UTF-8", "utf-8", 1), ("in units of UTF-16", "utf-16-le", 2)):
+            data = text.encode(encoding, "surrogatepass")
+            a, b = (len(data[: unit * place].decode(encoding, "ignore")) for place in (start, end))
+            spans[how] = a, b
+    if breaks := [match.start() - i for i, match in enumerate(re.finditer("\r\n", text))]:
+        a, b = (place + sum(before < place for before in breaks) for place in (start, end))
+        spans["with CRLF as one character"] = a, b
+    before = max(0, start - 1)
+    return spans | {
+        "counted from 1": (before, max(0, end - 1)),
+        "counted from 1 with an inclusive end": (before, end),
+        "with an inclusive end": (start, end + 1),
     }
-    return next((how for how, slice_text in others.items() if _plain(slice_text) == surface), "")
+
+
+def _is_at_words(text: str, start: int, end: int) -> bool:
+    """Whether a span begins and ends at words, and has no blank at either end."""
+    inner = text[start:end]
+    if not inner or inner != inner.strip() or end > len(text):
+        return False
+    return not any(0 < i < len(text) and text[i - 1].isalnum() and text[i].isalnum() for i in (start, end))

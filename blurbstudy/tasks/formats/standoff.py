@@ -19,7 +19,10 @@ from .span_checks import SpanChecks
 
 _DEBRIS = ("._", ".DS_Store", "Thumbs.db", "__MACOSX")  # what macOS and Windows leave behind; starts of names
 DISCONTINUOUS_POLICIES = ("refuse", "skip")  # for entities in several fragments
-_ANNOTATION = re.compile(r"[TREAMNW#*]")  # first letters of brat's lines; T: entities
+_OTHER_ANNOTATIONS = {  # first letters of brat's lines besides T, entities
+    **{"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes"},
+    **{"N": "normalizations", "W": "normalizations", "#": "notes"},
+}
 _FRAGMENT = re.compile(r"(\d+) (\d+)")
 _TITLE_OR_ABSTRACT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 
@@ -132,7 +135,7 @@ def read_brat(
 
 def read_pubtator(path: Path, *, checks: SpanChecks | None = None) -> list[StandoffDocument]:
     """The documents of a PubTator file: ID|t|title, ID|a|abstract, then one line per entity. The text is the title, a
-    line break and the abstract; relations are ignored.
+    line break and the abstract; relations are counted, not read.
 
     Raises:
         DataError: the file is missing or malformed; names file and line.
@@ -159,11 +162,14 @@ def _brat_document(
     entities = []
     for number, line in enumerate(read_lines(annotation_file), 1):
         where = f"{annotation_file}, line {number}"
-        if line.strip() and not _ANNOTATION.match(line):
+        if not line.strip():
+            continue
+        if line[0] not in ("T", *_OTHER_ANNOTATIONS):
             raise_data_error(
                 where, quote(line), "T1<tab>Type 0 5<tab>text, or another brat line", "correct or remove the line"
             )
         if not line.startswith("T"):
+            checks.unread[_OTHER_ANNOTATIONS[line[0]]] += 1
             continue
         kind, pieces, surface = _brat_entity(where, line)
         spans = merge_fragments(text, pieces)
@@ -230,6 +236,7 @@ def _pubtator_document(path: Path, block: list[tuple[int, str]], checks: SpanChe
             remedy = "add an empty line between documents or correct the id"
             raise_data_error(where, quote(line), f"a line of document {title[1]}, columns separated by tabs", remedy)
         if len(columns) > 2 and not columns[1].isdecimal():  # a relation: ID, type, two concepts
+            checks.unread["relations"] += 1
             continue
         if len(columns) < 5 or not columns[2].isdecimal() or not columns[4].strip():
             raise_data_error(where, quote(line), "ID, start, end, text and type, separated by tabs", "restore the line")

@@ -104,7 +104,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
 def _from_iob2(tags: Sequence[str]) -> list[str]:
     before = ("", "")
     for position, tag in enumerate(tags):
-        letter, kind = _split_checked(position, tag, "BI")
+        letter, kind = (OUTSIDE, "") if tag == OUTSIDE else _split_checked(position, tag, "BI")
         if letter == "I" and (before[0] not in ("B", "I") or before[1] != kind):
             raise TagSchemeError(
                 position, f"tag {tag!r} outside a {kind or 'mention'}", "B at the first word of a mention"

@@ -126,6 +126,17 @@ def test_the_card_counts_statuses_and_says_what_they_mean():
     assert "Status and loss ratio are those of the last step's weights" in card(with_values(recipe=best_dev))
 
 
+def test_what_dev_decided_within_the_run_is_said_beside_its_scores():
+    recipe = Recipe(checkpoint_selection="best_dev", early_stopping=2, threshold="dev", class_weights={"<b>": 2})
+    text = card(
+        with_values(recipe=recipe.to_dict(), threshold=0.35, stopped_at_step=1200, planned_steps=4000), task="HoC"
+    )
+    assert "Its threshold, 0.35, is the best on dev, for which nothing here corrects." in text
+    assert "Training stopped early, after step 1,200 of 4,000" in text
+    assert "| class weights | &lt;b> 2 |" in text and "| early stopping | 2 |" in text
+    assert "threshold" not in card() and "stopped early" not in card() and "class weights" not in card()
+
+
 def test_collapsed_runs_have_their_rate_and_the_mean_that_counts_them():
     seeds = STABLE | {"collapsed": 2, "n_noncollapsed": 3, "collapse_interval": (0.118, 0.769)}
     seeds |= {"mixture_interval": (0.12, 0.6)}

@@ -176,6 +176,7 @@ def broken(folder, name, change):
         (lambda folder: (folder / "blurbstudy.json").write_text("[1]"), "expected a JSON object, got list"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(format=9)), "format 9"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.pop("tag_scheme")), "'tag_scheme'"),
+        (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(threshold=1.5)), "threshold 1.5"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(head="pooler")), "does not fit a ner"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(tag_scheme="io")), "has the labels"),
         (

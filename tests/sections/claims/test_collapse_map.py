@@ -62,13 +62,18 @@ def test_encoders_are_told_apart_where_asked_for(make_results):
     assert collapse_table(evidence, by_encoder=True).rows[0][0] == "BERT · Default recipe"
 
 
+def test_a_run_that_is_not_compared_is_named_beside_those_that_are(make_results):
+    """The run of 00_overview is scored by several conventions."""
+    alone = make_results(dict.fromkeys("1234", [90]), missing=("1", "2", "3"))  # a fourth recipe
+    evidence = Evidence(results={"00_overview": {"scoring": alone}, "03": {"table4": make_results(RIGHT)}})
+    assert "15 of the study's 16 runs" in safety_answer(evidence).sentences[-1]
+
+
 def test_a_setting_that_never_collapsed_is_called_safe_only_as_far_as_its_runs_go(make_results):
     said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
-    assert said[0].startswith("This rests on 15 runs of BERT, on BioASQ. Collapse is judged by the training loss;")
+    assert said[-1].startswith("This rests on 15 runs of BERT, on BioASQ. Collapse is judged by the training loss;")
+    assert said[0] == "No run collapsed under: Layer freeze (0 of 5, 95% interval up to 43%, on BioASQ)."
     assert said[1] == (
-        "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
-    )
-    assert said[2] == (
         "Runs collapsed most often under: Default recipe (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
     )
 

@@ -110,9 +110,18 @@ def test_no_two_settings_of_a_task_share_a_name():
         "train_on_dev": True,
         "center_scores": True,
         "stabilizers": {"freeze": {"layers": 1}},
+        "class_weights": {"yes": 2.0},
+        "focal_gamma": 2.0,
+        "threshold": "dev",
+        "early_stopping": 3,
     }
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
-    recipes = {"base": base} | {name: base.replace(**{name: value}) for name, value in other.items()}
+    recipes = {"base": base} | {
+        name: base.replace(
+            **{name: value}, **({"checkpoint_selection": "best_dev"} if name == "early_stopping" else {})
+        )
+        for name, value in other.items()
+    }
     assert len(set(group_names(recipes).values())) == len(recipes)
 
 

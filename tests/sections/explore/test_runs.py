@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 
 import pytest
 
@@ -17,8 +18,11 @@ from blurbstudy.sections.explore.runs import (
     runs_table,
     seeds_picture,
 )
+from blurbstudy.store.caveats import put_caveats
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tables.chart import number
+from blurbstudy.tasks import CustomForm
+from blurbstudy.tasks.caveats import Caveat
 
 GOOD, BAD = [90, 92, 91, 93], [30, 85, None, 84]
 
@@ -36,6 +40,22 @@ def test_the_table_leads_to_run_ids(make_catalog):
     assert first[2:7] == ("4", "91.50", "1.29", "90.00", "4 better than trivial")
     assert second[6] == "1 diverged, 1 not trained, 2 better than trivial"
     assert first[7] == ", ".join(run.id[:ID_DIGITS] for run in catalog.groups[0].runs.values())
+
+
+def test_the_caveats_that_the_store_has_are_told_below_the_table(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    assert len(runs_table(catalog, catalog.groups).notes) == 1
+    caveats = [
+        Caveat(kind="few", split=split, count=9, total=9, text=f"{split} has 9 examples") for split in ("dev", "test")
+    ]
+    for group in catalog.groups:
+        put_caveats(catalog.store, group.runs[1].config, caveats)
+    assert runs_table(catalog, catalog.groups).notes[1:] == ["BioASQ, caveat: test has 9 examples."]
+    own = [dataclasses.replace(g, task=dataclasses.replace(g.task, custom=CustomForm())) for g in catalog.groups]
+    assert runs_table(catalog, own).notes[1:] == ["BioASQ, caveat: test has 9 examples."]
+    for path in catalog.store.folder.rglob("*caveats*"):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+    assert runs_table(catalog, own).notes[1:] == ["BioASQ: caveats were not looked for."]
 
 
 def test_of_many_settings_the_first_are_drawn_and_the_rest_is_told(make_catalog):

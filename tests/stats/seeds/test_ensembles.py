@@ -55,6 +55,8 @@ def test_label_sets_need_more_than_half(make_record):
     rows = [[[0.9, 0.2, 0.5, *[0.0] * (len(task.labels) - 3)]], [[0.2, 0.2, 0.6, *[0.0] * (len(task.labels) - 3)]]]
     both = [with_probabilities(run, row) for run, row in zip(runs[:2], rows, strict=True)]
     assert combine(both, task, "test") == [f"{a},{c}"]
+    chosen = [replace(run, threshold=threshold) for run, threshold in zip(both, (0.05, 0.3), strict=True)]
+    assert combine(chosen, task, "test") == [f"{a},{b},{c}"]  # above 0.175, the mean of what dev chose
 
 
 def noisy_scores(gold, generator, runs):

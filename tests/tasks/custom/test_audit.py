@@ -64,16 +64,6 @@ def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, toke
     )
 
 
-def test_combinations_that_are_read_as_labels_are_warned_of(write, tokenizer):
-    write(a__tsv=long_table(90, label="x;y x y"), b__tsv=long_table(90, start=1000))
-    files = {"train": "a.tsv", "dev": "a.tsv", "test": "a.tsv"}
-    said = "label 'x;y' is read as one label; if ';' separates labels, write separator: ';' in the task's YAML file"
-    assert said in audit(tokenizer, "multi-label", files=files).warnings
-    assert said not in audit(tokenizer, "multi-label", files=files, separator=";").warnings
-    write(a__tsv=long_table(90, label="and/or yes no"))
-    assert not any("is read as one" in one for one in audit(tokenizer, "multi-label", files=files).warnings)
-
-
 def test_repeated_texts_are_counted_within_and_across_splits(write, tokenizer):
     train = long_table(200) + "a0 b0 c0 d0 e0\tno\na1 b1 c1 d1 e1\tno\n"
     write(a__tsv=train, b__tsv=long_table(60, start=1000) + "A2 b2  c2 d2 e2\tyes\na3 b3 c3 d3 e3\tyes\n")

@@ -139,41 +139,6 @@ def test_a_folder_that_is_split_off_keeps_documents_together(tmp_path):
     assert len(dev) == 8 and len(train) == 32 and not train & dev
 
 
-WRONG = [
-    (
-        "a.jsonl",
-        '{"text": "IL-2", "entities": [[0, 9, "Gene"]]}',
-        "a.jsonl, line 1: found characters 0 to 9 of a text of 4",
-    ),
-    ("a.jsonl", '{"text": "IL-2", "entities": [[2, 2, "Gene"]]}', "a.jsonl, line 1: found an entity without a word"),
-    (
-        "a.jsonl",
-        '{"text": "IL-2", "entities": [{"start": 0, "end": 4, "type": "Gene", "text": "IL-6"}]}',
-        "a.jsonl, line 1: found 'IL-2' at characters 0 to 4, but 'IL-6' as their text",
-    ),
-    (
-        "a.jsonl",
-        '{"text": "IL-2", "entities": [["Gene", 0, 4]]}',
-        """a.jsonl, line 1: found the entity '["Gene", 0, 4]'; expected [{"start": 0, "end": 4, "type": "Gene"}] or""",
-    ),
-    ("a.jsonl", '{"text": "IL-2", "entities": "Gene"}', "a.jsonl, line 1: found entities 'Gene'; expected [{"),
-    ("a.jsonl", '{"text": " ", "entities": []}', "a.jsonl, line 1: found an empty text"),
-    ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
-    ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
-    ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
-    ("a.csv", "text,type\nIL-2,Gene\n", "a.csv: cannot identify the column of the label among text, type"),
-    ("a.csv", "text,start,type\nIL-2,0,Gene\n", "a.csv: cannot identify the column of the label among text, start"),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "message"), WRONG, ids=range(len(WRONG)))
-def test_wrong_spans_are_refused_with_file_and_line(write, name, content, message):
-    write(**{name.replace(".", "__"): content})
-    with pytest.raises(DataError) as caught:
-        custom_task(kind="ner", files={"train": name})
-    assert message in str(caught.value)
-
-
 def test_pieces_are_refused_unless_they_are_to_be_left_out(write, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.txt").write_text("breast and lung cancer")

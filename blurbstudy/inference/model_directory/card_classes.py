@@ -1,0 +1,67 @@
+"""What a model card says of single classes: scores, those of probabilities, and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...config import JsonMapping
+from ...metrics import RANKINGS
+from ...metrics.confusions import MAX_CLASSES, MAX_LISTED, NO_ENTITY
+from .card_results import escape_cell, escape_text
+
+MEASURES = ("precision", "recall", "f1")
+INTERVALS = (
+    "Scores of this model, times 100, with 95% confidence intervals over examples: bootstrap, or Wilson's where all or "
+    "nothing is right; – where fewer than 10 units can be right or wrong."
+)
+
+
+def class_sections(run: JsonMapping) -> str:
+    """Scores by class and confusions as Markdown; "" if the run has none, as for scores."""
+    found = run.get("by_class")
+    if not found or not found["classes"]:
+        return ""
+    rows = [
+        [escape_cell(name), *(_with_bounds(scores, m) for m in MEASURES), scores["gold"], round(scores["predicted"])]
+        for name, scores in found["classes"].items()
+    ]
+    head = ["Class", "Precision", "Recall", "F1", "Gold", "Predicted"]
+    parts = [f"## Scores by class ({found['split']})", INTERVALS, _table(head, rows), *_ranking(found["ranking"])]
+    return "\n\n".join([*parts, *_confusions(found)])
+
+
+def _ranking(ranking: JsonMapping | None) -> list[str]:
+    if ranking is None:
+        return []
+    values = [f"{title} {_with_bounds(ranking, name)}" for name, title in RANKINGS.items()]
+    text = f"{', '.join(values)} ({ranking['of']}; 95% CI: {ranking['intervals_by']})."
+    left_out = ", ".join(ranking["left_out"])
+    return [escape_text(text + (f" Without {left_out}, which all or no examples have." if left_out else ""))]
+
+
+def _confusions(found: JsonMapping) -> list[str]:
+    counts = {(gold, predicted): n for gold, predicted, n in found["confusions"]}
+    names = [*found["classes"], *([NO_ENTITY] if any(NO_ENTITY in pair for pair in counts) else [])]
+    if not counts:
+        return []
+    if len(found["classes"]) > MAX_CLASSES:
+        wrong = [[escape_cell(g), escape_cell(p), n] for (g, p), n in counts.items() if g != p][:MAX_LISTED]
+        return ["## Most frequent confusions", _table(["Gold", "Predicted", "Number"], wrong)]
+    rows = []
+    for gold in names:
+        row = [counts.get((gold, name), 0) for name in names]
+        rows.append([f"**{escape_cell(gold)}**", *(f"{n} ({100 * n / max(1, sum(row)):.0f}%)" for n in row)])
+    note = "Rows are gold classes, columns predicted ones; per cent of the row."
+    if NO_ENTITY in names:
+        note += f" {NO_ENTITY}: no mention with exactly these words on that side."
+    return ["## Confusion matrix", note, _table(["", *map(escape_cell, names)], rows)]
+
+
+def _with_bounds(scores: JsonMapping, name: str) -> str:
+    bounds = scores["intervals"][name]
+    return f"{100 * scores[name]:.2f} {'–' if bounds is None else f'[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]'}"
+
+
+def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
