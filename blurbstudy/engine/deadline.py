@@ -26,10 +26,6 @@ class Deadline:
         """Whether nothing more may start."""
         return time.time() >= self.at
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep so long, or until the deadline."""
-        time.sleep(max(0.0, min(seconds, self.at - time.time())))
-
     def skip(self, *, runs: Iterable[str] = (), encoders: Iterable[str] = (), baselines: Iterable[str] = ()) -> None:
         """Count what the deadline prevented, each name once."""
         for skipped, names in (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,7 @@ from ..training.population import population_key
 from ..training.profiling import MemoryUsage, profile_memory
 from ..training.schedule import total_steps
 from ..training.trainer import StepCallback, train_population
-from .sources.sources import Sources, checkpoint_without_weights, sources_from_dict, sources_to_dict
+from .sources.sources import Sources, sources_from_dict, sources_to_dict
 
 SMALL_ENCODER = 3_000_000  # parameters; below this, the overhead of a step matters on a CPU
 # Small encoders on one core: 4 members save 6% to 36% of the seconds per run between 0.1 M and 0.6 M parameters, 8 no
@@ -113,29 +111,6 @@ def _split(group: Population, parts: int, *, sources: Sources) -> Iterator[Popul
         start = stop
 
 
-@dataclass(frozen=True, kw_only=True)
-class PopulationInputs:
-    """What the members of a population are trained on, besides their encoder; no text."""
-
-    task: Task
-    features: Mapping[str, Features]  # by split
-    gold: Mapping[str, tuple[str, ...]] | None  # of raw text
-    train_subset: np.ndarray | None  # indices of the training examples; None: all
-
-    def train(self, population: Population, *, checkpoint: Checkpoint, device: str, **callbacks: Any) -> None:
-        """See `train_population`."""
-        train_population(
-            population,
-            features=self.features,
-            task=self.task,
-            checkpoint=checkpoint,
-            device=device,
-            gold=self.gold,
-            train_subset=self.train_subset,
-            **callbacks,
-        )
-
-
 class PopulationTrainer:
     """Trains populations one after another into the store. The last encoder and its tokenized splits stay loaded."""
 
@@ -179,36 +154,27 @@ class PopulationTrainer:
         Args:
             on_progress: receives the steps done and the steps of all members, after every step.
         """
-        checkpoint = self._load(population[0])
-        inputs = self.inputs(population, checkpoint)
-        inputs.train(
+        first = population[0]
+        checkpoint = self._load(first)
+        task = self.sources.task(first.task)
+        train_population(
             population,
+            features=self._tokenize(first, checkpoint),
+            task=task,
             checkpoint=checkpoint,
             device=self.device,
+            gold=self._gold(first),
+            train_subset=self._train_subset(first),
             on_progress=on_progress,
             on_record=self.store.put,  # at once: killing this process loses no finished run
             on_step=self.on_step,
             on_weights=weight_saver(
                 self.store,
                 self.keep_weights,
-                task=inputs.task,
+                task=task,
                 tokenizer=checkpoint.tokenizer,
-                words=lambda: self._word_splitter(inputs.task),
+                words=lambda: self._word_splitter(task),
             ),
-        )
-
-    def inputs(self, population: Population, checkpoint: Checkpoint | None = None) -> PopulationInputs:
-        """What a population is trained on.
-
-        Args:
-            checkpoint: its encoder; None: only its tokenizer is loaded.
-        """
-        first = population[0]
-        return PopulationInputs(
-            task=self.sources.task(first.task),
-            features=self._tokenize(first, checkpoint or checkpoint_without_weights(self.sources.encoder_of(first))),
-            gold=self._gold(first),
-            train_subset=self._train_subset(first),
         )
 
     def profile_memory(self, population: Population) -> MemoryUsage:
