@@ -53,7 +53,7 @@ WRONG = {  # command -> what is said
     ("run", "-p", "device", "gpu"): "device='gpu': must be 'auto', 'cpu' or 'cuda' (did you mean 'cuda'?)",
     ("run", "--engine", "slurm"): "engine='slurm': must be 'local' or 'worker'",
     ("work", "--store", "none"): "none: has no plan of the wanted runs; write one: blurbstudy run --plan-only",
-    ("work", "--device", "gpu"): "(did you mean 'cuda'?)",
+    ("work", "--device", "gpu"): "did you mean 'cuda'?",
     ("run", "-p", "encoders", "{BERT: nonexist}"): "nonexist: neither a local directory nor downloadable from the Hub",
     ("run", "-p", "encoders", "{BERT: 'pretrain:brt'}"): "objective='brt' is unknown; did you mean 'bert'?",
     ("run", "-p", "pruned", "GPT"): "pruned='GPT' is not an encoder; use BERT",
