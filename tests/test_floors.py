@@ -68,7 +68,7 @@ TRAINS_IN = {  # of other folders, the modules that training needs
         "progress",
         "populations",
         "run_worker",
-        "run_locks",
+        "leases",
         "deadline",
     },
     "engine.sources": {"sources", "resolve", "encoder_spec", "encoders"},
@@ -228,9 +228,8 @@ from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
-from blurbstudy.engine.sources.sources import sources_to_dict
 from blurbstudy.engine.sweep import run_missing
-from blurbstudy.engine.train_plan import train_plan
+from blurbstudy.engine.train_plan import train_plan, write_plan
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
@@ -248,11 +247,9 @@ recipe = Recipe(epochs=1, max_length=48, n_evaluations=1)
 configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in (1, 2)]
 engine = LocalEngine(device="cpu", workers=1)
 records = run_missing(configs, store, sources=sources, engine=engine, progress="auto")
-plan = Path(sys.argv[1]) / "plan.json"
-values = {{"store": str(Path(sys.argv[1]) / "other"), "engine": {{"device": "cpu", "workers": 1, "population": 0}}}}
-values |= {{"sources": sources_to_dict(sources), "configs": [config.to_dict() for config in configs]}}
-plan.write_text(json.dumps(values))
-print(train_plan(plan).trained)
+other = RunStore(Path(sys.argv[1]) / "other")
+write_plan(other, configs, sources=sources)
+print(train_plan(other, engine).trained)
 print([record.status for record in records.values()])
 """
 

@@ -23,7 +23,7 @@ from .predict import predict
 from .pretrain import pretrain
 from .recommend import recommend
 from .repeat import repeat
-from .run import report, run
+from .run import INTERRUPTED, report, run, work
 from .score import score
 from .store import store_app
 
@@ -35,7 +35,6 @@ RENAMED_OPTIONS = {  # command and old option -> new option
     "pretrain --keep-test-text": "--include-test-text",
     "store import --replace-facts": "--replace-metadata",
 }
-INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 
 app = typer.Typer(
     cls=Group,
@@ -47,7 +46,7 @@ app = typer.Typer(
 )
 
 
-for command in (run, report, finetune, export, plan, predict, pretrain, recommend, repeat, score):
+for command in (run, work, report, finetune, export, plan, predict, pretrain, recommend, repeat, score):
     app.command(cls=Command, epilog=examples(command.__name__))(command)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")

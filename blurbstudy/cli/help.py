@@ -18,6 +18,7 @@ EXAMPLES = {
         "blurbstudy run --scale small --data blurb --only 02_optimization_ablation",
         "blurbstudy run -p seeds 3 --minutes 60",
     ),
+    "work": ("blurbstudy work --store shared/small", "blurbstudy work --scale small --minutes 230"),
     "report": ("blurbstudy report --scale small",),
     "finetune": (
         "blurbstudy finetune --task BIOSSES --encoder encoders/pubmed-bert --data blurb",

@@ -1,7 +1,9 @@
-"""`blurbstudy run` and `blurbstudy report`: make the study's runs, execute its notebooks, write the report."""
+"""`blurbstudy run`, `work` and `report`: make the study's runs, execute its notebooks, write the report."""
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +12,12 @@ from typing import Annotated
 import typer
 
 from .. import paths
-from ..config import SCALES, JsonMapping, JsonObject
+from ..config import DEVICES, SCALES, JsonMapping, JsonObject
 from ..engine.deadline import Deadline
 from ..errors import ParameterError, StoreError, StudyError, check_choice
 from ..sections import get_parameters
 from ..store.index import open_index
-from ..store.run_store import RunStore
+from ..store.run_store import PLAN, RunStore
 from .notebook_options import (
     Data,
     Only,
@@ -29,6 +31,14 @@ from .notebook_options import (
 
 MAX_MINUTES = 100_000  # 69 days
 EXIT_TIME_UP = 3  # exit code of a run that --minutes ended
+INTERRUPTED = 130  # exit code after Ctrl-C or SIGTERM
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop starting new work after this many minutes. Running trainings finish; pretraining saves a "
+        "checkpoint. Exit code 3 if work remains."
+    ),
+]
 Report = Annotated[Path | None, typer.Option(help="Folder of the report (default: report/SCALE).")]
 
 
@@ -39,20 +49,18 @@ def run(
     store: Store = None,
     report: Report = None,
     parameter: Parameters = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            help="Stop starting new work after this many minutes. Running trainings finish; pretraining saves a "
-            "checkpoint. Exit code 3 if work remains."
-        ),
+    minutes: Minutes = None,
+    engine: Annotated[
+        str | None, typer.Option(help="local (default); worker: the runs are trained by `blurbstudy work`.")
     ] = None,
     plan_only: Annotated[
-        Path | None,
+        bool,
         typer.Option(
-            metavar="FILE",
-            help="Write the wanted runs to FILE as JSON instead of training them. Missing encoders are pretrained.",
+            "--plan-only",
+            help="Write the wanted runs into the store instead of training them, for `blurbstudy work`. Missing "
+            "encoders are pretrained.",
         ),
-    ] = None,
+    ] = False,
 ) -> None:
     """Train what the run store lacks, execute the study's notebooks and write the report.
 
@@ -60,20 +68,19 @@ def run(
     finished runs, and the same command resumes.
     """
     start = time.time()
-    if minutes is not None and not 0 < minutes <= MAX_MINUTES:
-        raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MAX_MINUTES}")
-    plan = notebook_parameters(scale=scale, only=only, overrides=parse_overrides(parameter, data=data, store=store))
+    deadline = deadline_after(minutes, start=start)
+    overrides = parse_overrides(parameter, data=data, store=store) | ({"engine": engine} if engine else {})
+    plan = notebook_parameters(scale=scale, only=only, overrides=overrides)
     run_store = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     run_store.check_writable()
     with open_index(run_store) as index:
         if others := index.count_other_versions():
             typer.echo(f"{run_store.folder}: {others} runs of another version of blurbstudy are not used", err=True)
-    deadline = Deadline.after(minutes, start=start)
-    from ..report.make_runs import make_all_runs, make_studies, write_plan  # with torch: after all checks
+    from ..report.make_runs import make_all_runs, make_studies, plan_runs  # with torch: after all checks
 
     studies = make_studies(plan, deadline=deadline)
-    if plan_only is not None:
-        typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
+    if plan_only:
+        typer.echo(f"{plan_runs(studies)} runs wanted; train them: blurbstudy work --store {run_store.folder}")
         return
     made = make_all_runs(studies)
     if made.reused and not made.trained:
@@ -90,6 +97,54 @@ def run(
         failed=bool(made.sweep_failures),
         remaining=_describe_remaining(skipped_runs, deadline.skipped_encoders, deadline.skipped_baselines),
     )
+
+
+def work(
+    store: Store = None,
+    scale: Scale = "mini",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    processes: Annotated[int, typer.Option(min=1, help="Populations side by side, on a CPU.")] = 1,
+    minutes: Minutes = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Minutes to wait for another plan at the end, as a search makes several.")
+    ] = 0.0,
+) -> None:
+    """Train the runs that a store's plan lists, side by side with other workers on the same store.
+
+    Start any number of workers, on any machines that share the folder. Each claims runs that no other is training, and
+    all end when every run is in the store. A worker that dies loses the runs that it was training: others take them
+    over, on its machine at once, elsewhere after two minutes.
+
+    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains.
+    """
+    check_choice("device", device, DEVICES)
+    deadline = deadline_after(minutes, start=time.time())
+    run_store = RunStore(store or paths.store_folder(scale))
+    if not (run_store.folder / PLAN).is_file():
+        raise ParameterError(
+            f"{run_store.folder}: has no plan of the wanted runs; write one: "
+            f"blurbstudy run --plan-only --store {run_store.folder}"
+        )
+    from ..engine.engine import LocalEngine  # with torch: after all checks
+    from ..engine.train_plan import train_plan
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))  # a preempted job gives its leases back
+    engine = LocalEngine(device=device, workers=processes, isolated=True, deadline=deadline)
+    train_plan(run_store, engine, wait=60 * wait)
+    if n_left := sum(run_id not in run_store for run_id in deadline.skipped_runs):
+        typer.echo(f"blurbstudy: time limit reached; {n_left} runs remain", err=True)
+        raise typer.Exit(EXIT_TIME_UP)
+
+
+def deadline_after(minutes: float | None, *, start: float) -> Deadline:
+    """The deadline so many minutes after `start`.
+
+    Raises:
+        ParameterError: the minutes are out of bounds.
+    """
+    if minutes is not None and not 0 < minutes <= MAX_MINUTES:
+        raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MAX_MINUTES}")
+    return Deadline.after(minutes, start=start)
 
 
 def report(

@@ -1,4 +1,6 @@
-"""The local engine: trains runs in one process per CPU core, each with one thread, or in this process on CUDA."""
+"""Engines train runs into a store. The local one: one process per CPU core, each with one thread, or this process on
+CUDA.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 
@@ -20,14 +23,46 @@ from ..training.provenance import one_torch_thread
 from ..training.trainer import StepCallback
 from .deadline import Deadline
 from .estimates.memory import Capacity
+from .leases import claim_runs
 from .populations import Population, PopulationTrainer, plan_populations
-from .run_locks import claim_runs
 from .run_worker import RETRY_SECONDS, RunWorker
 from .sources.sources import Sources
 from .sweep_state import FailedPopulation, OnProgress, SweepState
 from .workers.job_queue import JobQueue, WorkerSlots
 from .workers.messages import Failed, Finished, Message, StepsDone, Stopped, failure_message
 from .workers.process import available_cpus
+
+
+class Engine(Protocol):
+    """Trains runs into a store."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """No population starts after it."""
+        ...
+
+    def run(
+        self,
+        configs: Sequence[RunConfig],
+        store: RunStore,
+        *,
+        sources: Sources,
+        on_progress: OnProgress | None = None,
+        on_step: StepCallback | None = None,
+    ) -> list[FailedPopulation]:
+        """Train runs; each is in the store the moment it ends.
+
+        Args:
+            on_step: receives the members of a population after every step, where populations train in this process.
+                If it raises `Interrupted`, the population counts as skipped.
+
+        Returns:
+            the populations that failed or were skipped.
+
+        Raises:
+            StoreError: the store cannot be written, so no run can be kept.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +73,7 @@ class LocalEngine:
     workers: int = 0  # processes on a CPU; 0: one per core
     population: int = 0  # largest population; 0: as many as fit, up to 32 (CPU: 4 if the encoder is small, else 1)
     keep_weights: str = "none"  # none | best (of each configuration, by dev over its seeds) | all
+    isolated: bool = False  # on a CPU a process of its own for a single worker too: memory may run out in it alone
     deadline: Deadline = field(default_factory=Deadline)  # no population starts after it
 
     def __post_init__(self) -> None:
@@ -67,19 +103,9 @@ class LocalEngine:
         on_progress: OnProgress | None = None,
         on_step: StepCallback | None = None,
     ) -> list[FailedPopulation]:
-        """Train runs into the store.
+        """See `Engine.run`; `on_step` is called with one worker, and on CUDA.
 
         A population that runs out of memory is split in halves, without the runs that it had finished, and retried.
-
-        Args:
-            on_step: receives the members of a population after every step; only where populations train in this
-                process (one worker, or CUDA). If it raises `Interrupted`, the population counts as skipped.
-
-        Returns:
-            the populations that failed or were skipped.
-
-        Raises:
-            StoreError: the store cannot be written, so no run can be kept.
         """
         device = self.resolved_device()
         trainer = PopulationTrainer(
@@ -91,7 +117,8 @@ class LocalEngine:
         workers, populations = self.plan(configs, trainer)
         workers = min(workers, len(populations))
         state = SweepState(populations, trainer, on_progress=on_progress)
-        if min(self.requested_workers(device), len(populations)) <= 1:
+        in_process = device != "cpu" or not self.isolated
+        if in_process and min(self.requested_workers(device), len(populations)) <= 1:
             _run_in_process(trainer, state, self.deadline)
         else:  # even if memory suffices for one: a worker that is killed for it does not end this process
             _run_in_subprocesses(trainer, state, self.deadline, workers=workers)

@@ -12,8 +12,8 @@ import torch
 
 from ..config import JsonObject, run_config_from_dict
 from .deadline import Deadline
+from .leases import claim_runs
 from .populations import Population, PopulationTrainer
-from .run_locks import claim_runs
 from .sweep_state import SweepState
 from .workers.job_queue import JobQueue, WorkerSlots
 from .workers.main import Handler, OnSteps

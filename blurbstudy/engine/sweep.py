@@ -10,7 +10,8 @@ from ..errors import StoreError, StudyError
 from ..store.run_store import RunStore
 from ..training.run_record import RunRecord
 from ..training.trainer import StepCallback, check_population
-from .engine import LocalEngine
+from .engine import Engine, LocalEngine
+from .leases import remove_leftovers
 from .progress import Progress, format_duration
 from .sources.sources import Sources, checkpoint_without_weights
 from .sweep_state import FailedPopulation, SweepProgress
@@ -63,7 +64,7 @@ def run_missing(
     store: RunStore,
     *,
     sources: Sources,
-    engine: LocalEngine | None = None,
+    engine: Engine | None = None,
     progress: str = "auto",
     label: str = "fine-tuning",
     on_step: StepCallback | None = None,
@@ -74,7 +75,7 @@ def run_missing(
     Args:
         progress: auto | silent.
         label: of the progress bar.
-        on_step: see `LocalEngine.run`.
+        on_step: see `Engine.run`.
 
     Raises:
         ParameterError: a recipe does not fit its encoder; nothing was started.
@@ -93,6 +94,7 @@ def run_missing(
         )
     check_runs(before.missing, sources)
     store.check_writable()
+    remove_leftovers(store)
     engine = engine or LocalEngine()
     n_missing, n_reused = len(before.missing), len(before.records)
     with Progress(label, total=1.0, runs=n_missing, reused=n_reused, mode=progress) as bar:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..errors import StoreError
+from ..filesystem import atomic_write
+from ..store.run_store import RunStore
 from ..training.population import population_key
 from .estimates.flops import CostModel
 from .populations import Population, PopulationTrainer
@@ -29,6 +32,21 @@ class SweepProgress:
     fraction: float  # of the expected work, 0 to 1
     runs_done: int  # finished or failed
     running: tuple[str, ...] = ()  # what is under way: "TASK, ENCODER"
+
+
+FAILURES = "failures"  # folder in a store: run id -> why a worker could not train it
+
+
+def read_failures(store: RunStore, run_ids: Iterable[str]) -> dict[str, str]:
+    """Run id -> why it failed last, of those that did."""
+    failed = {path.name: path for path in (store.folder / FAILURES).glob("*")}
+    return {run_id: failed[run_id].read_text(encoding="utf-8") for run_id in run_ids if run_id in failed}
+
+
+def clear_failures(store: RunStore, run_ids: Iterable[str]) -> None:
+    """Forget that runs failed: they are tried again."""
+    for run_id in run_ids:
+        (store.folder / FAILURES / run_id).unlink(missing_ok=True)
 
 
 OnProgress = Callable[[SweepProgress], None]
@@ -127,6 +145,9 @@ class SweepState:
                 f"max_length than {recipe.max_length}, or another device"
             )
         self.failures.append(FailedPopulation(run_ids=tuple(config.id for config in population), cause=cause))
+        with contextlib.suppress(OSError):
+            for config in population:  # for a command that waits for this worker
+                atomic_write(self.trainer.store.folder / FAILURES / config.id, cause)
 
     def _report(self) -> None:
         if self.on_progress is not None:

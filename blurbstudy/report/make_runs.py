@@ -5,20 +5,18 @@ of all notebooks in one sweep.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ..config import JsonMapping, RunConfig
 from ..engine.deadline import Deadline
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.encoders import ensure_encoders
 from ..engine.sources.resolve import encoders_to_pretrain
-from ..engine.sources.sources import PretrainingPlan, Sources, data_folder, sources_to_dict
+from ..engine.sources.sources import PretrainingPlan, Sources, data_folder
 from ..engine.sweep import check_runs, run_missing
+from ..engine.train_plan import write_plan
 from ..errors import ParameterError, StudyError, flat_message
-from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
 from ..study.by_hand import adopt_runs
 from ..study.parameters import CommonParameters
@@ -56,7 +54,7 @@ def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
         StoreError: the store cannot be written.
     """
     made = Made(failures=pretrain_encoders(studies))
-    sweeps: dict[tuple[str, str, int, int], _Sweep] = {}  # studies of the same data and engine share one
+    sweeps: dict[tuple, _Sweep] = {}  # studies of the same data and engine share one
     for study in (study for study in studies if study.notebook not in made.failures):
         try:
             configs = _prepare(study)
@@ -66,8 +64,8 @@ def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
             made.failures[study.notebook] = f"{type(error).__name__}: {flat_message(error)}"
         else:
             if configs:
-                engine = study.engine
-                key = (study.data, engine.device, engine.workers, engine.population)
+                chosen = study.parameters
+                key = (study.data, chosen.engine, chosen.device, chosen.workers, chosen.population)
                 sweep = sweeps.setdefault(key, _Sweep())
                 sweep.studies.append(study)
                 sweep.configs |= configs
@@ -143,28 +141,20 @@ def pretrain_encoders(studies: Sequence[Study[CommonParameters]]) -> dict[str, s
     return failures
 
 
-def write_plan(studies: Sequence[Study[CommonParameters]], file: Path) -> int:
-    """Write the runs that the studies need, with their sources, as JSON: `python -m blurbstudy.engine.train_plan FILE`
-    trains those that the store lacks, where only what training needs is installed. Encoders are pretrained first.
+def plan_runs(studies: Sequence[Study[CommonParameters]]) -> int:
+    """Write the runs that the studies need into their store, for `blurbstudy work`. Encoders are pretrained first.
 
     Returns:
         the number of runs.
 
     Raises:
-        StudyError: data or an encoder are missing, or the file cannot be written.
+        StudyError: data or an encoder are missing, or the plan cannot be written.
     """
     if failures := pretrain_encoders(studies):
         raise StudyError("; ".join(f"{notebook}: {failure}" for notebook, failure in failures.items()))
     configs = {run.id: run for study in studies for run in planned_configs(study).values()}
-    engine = studies[0].engine
-    values = {
-        "store": str(studies[0].store.folder.resolve()),
-        "engine": {"device": engine.device, "workers": engine.workers, "population": engine.population},
-        "sources": sources_to_dict(merged_sources([study for study in studies if study.encoder_specs])),
-        "configs": [run.to_dict() for run in configs.values()],
-    }
-    with disk_errors(file, "name another file (--plan-only)"):
-        atomic_write(file, json.dumps(values, ensure_ascii=False))
+    sources = merged_sources([study for study in studies if study.encoder_specs])
+    write_plan(studies[0].store, configs.values(), sources=sources)
     return len(configs)
 
 

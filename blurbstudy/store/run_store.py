@@ -22,6 +22,7 @@ from ..paths import STORES
 from ..training.run_record import RunRecord, run_record_from_dict
 
 DISK_HINT = "name another folder (--store), then run again. Finished runs are safe"
+PLAN = "plan.json"  # in a store: the wanted runs, for `blurbstudy work`
 MAX_CANDIDATES = 5  # run ids that an error lists
 _RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 

@@ -17,6 +17,7 @@ from .parameter_types import (
     Decay,
     Device,
     Encoders,
+    EngineName,
     Epochs,
     EpochsByType,
     Evaluations,
@@ -38,7 +39,15 @@ HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of e
 HUB_PREFIX = "hub:"
 NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters that a notebook's page is made with
 BY_HAND_METADATA = "notebook-by-hand"  # kind of metadata: notebook@label -> parameters of executions by hand, and runs
-RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
+RUNTIME = (
+    "store",
+    "train_missing",
+    "engine",
+    "device",
+    "workers",
+    "population",
+    "search_database",
+)  # do not change results
 
 M = TypeVar("M", bound="Model")
 
@@ -86,6 +95,7 @@ class CommonParameters(Model):
     encoder_remarks: dict[str, str] = Field(description="name: a remark shown with every number of that encoder")
     tasks: TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
     seeds: Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
+    engine: EngineName = Field(default="local", description="local, or worker: `blurbstudy work` trains the runs")
     device: Device = Field(description="auto (cuda, then cpu), cpu or cuda")
     workers: int = Field(ge=0, le=1024, description="processes on a CPU; 0: one per core")
     population: int = Field(ge=0, le=4096, description="runs trained at once; 0: as many as suit the device")

@@ -11,11 +11,12 @@ from typing import Any, Generic, TypeVar
 from .. import paths
 from ..config import JsonMapping, JsonObject, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
-from ..engine.engine import LocalEngine
+from ..engine.engine import Engine, LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, SourceRequest, Sources, sources_from_store
 from ..engine.sweep import SweepResult, find_runs, run_missing
+from ..engine.worker_engine import WorkerEngine
 from ..errors import StudyError
 from ..stats.references import Reference, load_references
 from ..store.run_store import RunStore
@@ -238,9 +239,11 @@ class Study(TaskChoice, Generic[P]):
             return run_missing(configs, self.store, sources=self.sources, engine=self.engine, label=self.notebook)
 
     @property
-    def engine(self) -> LocalEngine:
+    def engine(self) -> Engine:
         """The engine that trains missing runs."""
         chosen = self.parameters
+        if chosen.engine == "worker":
+            return WorkerEngine(deadline=self.deadline)
         return LocalEngine(
             device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
         )

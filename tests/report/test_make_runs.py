@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.train_plan import train_plan
 from blurbstudy.errors import ParameterError
 from blurbstudy.report import make_runs
-from blurbstudy.report.make_runs import make_all_runs, make_studies, write_plan
+from blurbstudy.report.make_runs import make_all_runs, make_studies, plan_runs
 from blurbstudy.sections import layer_adaptation, optimization_ablation
 from blurbstudy.study.parameters import scale_parameters
 
@@ -65,20 +66,19 @@ def test_an_error_in_one_section_is_named_and_the_others_run(plan, monkeypatch):
     assert made.failures == {LAYERS: "KeyError: 'absent'"} and made.trained == 4
 
 
-def test_a_listed_plan_trains_the_same_runs_as_the_command(plan, tmp_path):
-    file = tmp_path / "new" / "plan.json"
+def test_a_listed_plan_trains_the_same_runs_as_the_command(plan):
     studies = make_studies(plan)
-    assert write_plan(studies, file) == 7 and len(studies[0].store) == 0
-    result = train_plan(file, progress="silent")
+    assert plan_runs(studies) == 7 and len(studies[0].store) == 0
+    result = train_plan(studies[0].store, LocalEngine(workers=1), progress="silent")
     assert result.trained == 7
     made = make_all_runs(make_studies(plan))
     assert (made.trained, made.reused) == (0, 7)
 
 
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"store": "x"})])
-def test_a_file_that_is_no_plan_is_one_line(tmp_path, content):
-    file = tmp_path / "plan.json"
-    file.write_text(content)
+def test_a_file_that_is_no_plan_is_one_line(store, content):
+    store.folder.mkdir()
+    (store.folder / "plan.json").write_text(content)
     with pytest.raises(ParameterError, match="plan.json: not a plan of `blurbstudy run --plan-only`") as raised:
-        train_plan(file)
+        train_plan(store, LocalEngine())
     assert "\n" not in str(raised.value)

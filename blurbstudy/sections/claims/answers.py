@@ -52,7 +52,8 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
 def _few_epochs(results: Results, task: str) -> str:
     """How many epochs the settings with few epochs have: ` (few epochs: 5)`."""
     recipes = {level: recipe for (level, of), recipe in results.grid.recipes.items() if of == task}
-    fewer = {recipe.epochs for recipe in recipes.values() if recipe.epochs < recipes[DEFAULT_RECIPE].epochs}
+    default = recipes.get(DEFAULT_RECIPE)
+    fewer = {recipe.epochs for recipe in recipes.values() if default and recipe.epochs < default.epochs}
     return f" (few epochs: {fewer.pop():g})" if len(fewer) == 1 else ""
 
 

@@ -1,18 +1,20 @@
-"""Two commands on one store never train the same run, and the runs of a killed one are free at once."""
+"""Commands on one store train every run once; the leases of a dead process end, on this machine at once."""
 
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from blurbstudy.engine.run_locks import FOLDER, claim_runs
+from blurbstudy.engine.leases import FOLDER, LEASE_SECONDS, Leases, claim_runs, remove_leftovers
 from blurbstudy.engine.sources.resolve import resolve_sources
 
 HOLD = """
 import sys
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.engine.run_locks import claim_runs
+from blurbstudy.engine.leases import claim_runs
 sys.path.insert(0, {here!r})
 from sharing import grid
 
@@ -74,7 +76,7 @@ def start(tmp_path, store, tiny_encoder):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="compares lock files")
+@pytest.mark.skipif(os.name != "posix", reason="compares lease files")
 def test_two_commands_train_every_run_once(start, store):
     commands = [start(SWEEP), start(SWEEP)]
     assert [process.stdout.readline() for process in commands] == ["ready\n", "ready\n"]
@@ -117,12 +119,95 @@ def test_runs_in_the_store_are_not_claimed(store, make_record):
         assert claimed == [] and not list((store.folder / FOLDER).iterdir())
 
 
-def test_runs_are_trained_even_where_files_cannot_be_locked(store, make_record):
+def test_runs_are_trained_even_where_files_cannot_be_leased(store, make_record):
     store.folder.mkdir()
     (store.folder / FOLDER).write_text("a file in the folder's place")
     config = make_record(1).config
     with claim_runs([config], store) as claimed:
         assert claimed == [config]
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Makes the leases of a process on another machine, with a clock of its own."""
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+
+    def make(name, clock=None):
+        return Leases(folder, clock=clock or Clock(), machine=name)
+
+    make.folder = folder
+    return make
+
+
+RUN = "0123456789abcdef0123"
+
+
+def test_a_lease_on_another_machine_ends_once_its_heartbeat_has_not_changed_for_long_enough(machine):
+    first, clock = machine("a", Clock()), Clock()
+    second = machine("b", clock)
+    assert first.acquire(RUN) and not first.acquire(RUN) and not second.acquire(RUN)
+    clock.now = LEASE_SECONDS
+    first.renew()
+    assert not second.acquire(RUN)  # it has changed
+    clock.now = 2 * LEASE_SECONDS
+    assert not second.acquire(RUN)
+    clock.now = 2 * LEASE_SECONDS + 1
+    assert second.acquire(RUN) and not first.acquire(RUN)
+
+
+def test_one_of_two_that_see_a_lease_end_takes_it_over(machine):
+    dead, clock = machine("a"), Clock()
+    others = [machine(name, clock) for name in "bcdefgh"]
+    dead.acquire(RUN)
+    assert not any([other.acquire(RUN) for other in others])
+    clock.now = LEASE_SECONDS + 1
+    with ThreadPoolExecutor(len(others)) as pool:
+        assert sorted(pool.map(lambda other: other.acquire(RUN), others)) == [False] * 6 + [True]
+
+
+def test_an_owner_that_wakes_up_after_its_lease_leaves_that_of_its_successor_alone(machine):
+    sleeper, clock = machine("a"), Clock()
+    successor, third = machine("b", clock), machine("c", clock)
+    sleeper.acquire(RUN)
+    successor.acquire(RUN)
+    clock.now = LEASE_SECONDS + 1
+    assert successor.acquire(RUN)
+    sleeper.renew()
+    sleeper.release([RUN])
+    assert not third.acquire(RUN)
+    successor.release([RUN])
+    assert not list(machine.folder.iterdir()) and third.acquire(RUN)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_clocks_that_differ_by_an_hour_neither_end_nor_prolong_a_lease(machine, hours):
+    first, clock = machine("a"), Clock()
+    second = machine("b", clock)
+    first.acquire(RUN)
+    for path in machine.folder.iterdir():
+        os.utime(path, (time.time() + 3600 * hours,) * 2)
+    assert not second.acquire(RUN)
+    clock.now = LEASE_SECONDS + 1
+    assert second.acquire(RUN)
+
+
+def test_leases_on_finished_runs_are_removed(store, make_record):
+    records = [make_record(seed, test=[1.0]) for seed in (1, 2)]
+    leases = Leases(store.folder / FOLDER, machine="a")
+    assert all(leases.acquire(record.id) for record in records)
+    store.put(records[0])
+    remove_leftovers(store)
+    assert [path.name for path in (store.folder / FOLDER).glob("*.*")] == [f"{records[1].id}.1"]
 
 
 def configs_of(store, encoder):
