@@ -16,8 +16,9 @@ LARGEST_TEMPERATURE = 20.0
 _EDGE = 1e-12  # of probabilities whose log-odds are taken
 
 
-def fit_temperature(rows: np.ndarray, gold: np.ndarray) -> float:
-    """The temperature by which these distributions give the gold labels the largest likelihood.
+def fit_temperature(rows: np.ndarray, gold: np.ndarray) -> float | None:
+    """The temperature by which these distributions give the gold labels the largest likelihood; None if there is no
+    such temperature up to LARGEST_TEMPERATURE: they tell nothing of the labels.
 
     Args:
         rows: (n, labels) probabilities.
@@ -32,17 +33,17 @@ def fit_temperature(rows: np.ndarray, gold: np.ndarray) -> float:
     return _best_temperature(loss)
 
 
-def fit_binary_temperature(p: np.ndarray, happened: np.ndarray) -> float:
+def fit_binary_temperature(p: np.ndarray, happened: np.ndarray) -> float | None:
     """The same of single events."""
     signed = np.where(happened, 1, -1) * logit(np.clip(p, _EDGE, 1 - _EDGE))
     return _best_temperature(lambda t: float(np.mean(np.logaddexp(0, -signed / np.exp(t)))))
 
 
-def _best_temperature(loss: Callable[[float], float]) -> float:
+def _best_temperature(loss: Callable[[float], float]) -> float | None:
     """By the logarithm of the temperature; the loss has one minimum, since it is convex in the inverse temperature."""
     bound = np.log(LARGEST_TEMPERATURE)
     found: Any = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    return None if abs(found.x) > 0.99 * bound else float(np.exp(found.x))
 
 
 def fit_platt(p: np.ndarray, happened: np.ndarray) -> np.ndarray:

@@ -126,12 +126,15 @@ def fit_on(dev: PredictedSplit) -> tuple[Calibration | None, str]:
     elif output == "multi_label":
         for i, label in enumerate(labels):
             column = slice(i, None, len(labels))
-            if _enough(right[column], needed):
-                maps[label] = np.array([fit_binary_temperature(p[column], happened[column])])
+            if _enough(right[column], needed) and (t := fit_binary_temperature(p[column], happened[column])):
+                maps[label] = np.array([t])
         if maps and len(maps) < len(labels):
             counts += f"; {len(labels) - len(maps)} of {len(labels)} labels have too few and stay as computed"
     elif _enough(right, needed):
-        maps = {ALL: np.array([fit_temperature(dev.rows, dev.truth.argmax(-1))])}
+        temperature = fit_temperature(dev.rows, dev.truth.argmax(-1))
+        if temperature is None:
+            return None, f"the probabilities tell nothing of dev's labels: no temperature fits ({counts})"
+        maps = {ALL: np.array([temperature])}
     if not maps:
         of = " of a label" if output == "multi_label" else ""
         return None, f"dev is too small ({counts}; {needed} right and {needed} wrong ones{of} are needed)"

@@ -56,6 +56,12 @@ def test_a_temperature_of_events_is_that_of_two_labels(generator):
     )
 
 
+def test_probabilities_that_tell_nothing_have_no_temperature(generator):
+    rows = softmax(generator.normal(scale=3.0, size=(400, 3)))
+    assert fit_temperature(rows, rows.argmin(-1)) is None  # always wrong
+    assert fit_binary_temperature(rows[:, 0], rows[:, 0] < 0.5) is None
+
+
 def test_platts_scaling_is_logistic_regression_on_smoothed_targets(generator):
     p = expit(generator.normal(1.0, 2.0, size=600))
     happened = generator.random(600) < expit(0.6 * logit(p) - 1)
