@@ -32,12 +32,12 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
     effects = [effect for effect in technique_effects(evidence) if effect.judged]
     tested = {name for effect in effects for name in effect.decisions}
     cells: dict[str, tuple[int, str, dict[str, CellSummary]]] = {}  # tasks -> examples, recipe, encoder -> scores
-    for _, results in default_grids(evidence):
+    for _, results, baseline in default_grids(evidence):
         for key, summary in results.summaries.items():
             column, config = results.column(key.column), results.grid.cells[key][0]
             official = len(column.tasks) == 1 and column.splits is None and tasks_of(column) in tested
             n = int(evidence.train_sizes.get(config.task, 0) * config.train_share)
-            if key.level == DEFAULT_RECIPE and official and summary.n > 1 and 0 < n <= FEW_EXAMPLES:
+            if key.level == baseline and official and summary.n > 1 and 0 < n <= FEW_EXAMPLES:
                 recipe = (
                     f"{config.recipe.epochs / config.train_share:g} epochs{_few_epochs(results, config.task)} at a "
                 )
@@ -65,6 +65,12 @@ def _few_examples(
         for decision in effect.decisions.get(name, ()):
             change = format_change(percent(decision.comparison.difference))
             found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
+        for resampled, decisions in effect.decisions.items():
+            for decision in decisions if resampled.startswith(f"{name}, ") else ():
+                if decision.outcome.decided:
+                    change = format_change(percent(decision.comparison.difference))
+                    where = resampled.removeprefix(f"{name}, ")
+                    found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change}, {where})")
     better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
     group = next((task.group for task in TASKS if task.name in next(iter(encoders.values())).tasks), "")
     about = ", ".join(filter(None, [group, "" if "examples" in name else f"{n:,} examples"]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ...config import RunConfig
 from ...stats.counts import RateComparison
 from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
@@ -24,10 +25,21 @@ NAMED = 3  # encoders or techniques that are named one by one
 LEVEL = 0.05
 
 
-def default_grids(evidence: Evidence) -> Iterator[tuple[str, Results]]:
-    """(notebook, grid) of every grid that holds the default recipe beside something else."""
+def default_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
+    """(notebook, grid, level) of every grid that holds the default recipe, as that level, beside something else: a grid
+    of heads calls it by its head.
+    """
     for stem, grids in evidence.results.items():
-        yield from ((stem, r) for r in grids.values() if DEFAULT_RECIPE in r.grid.levels and len(r.grid.levels) > 1)
+        default = {run.id for r in grids.values() for run in _runs(r, DEFAULT_RECIPE)}
+        for results in (r for r in grids.values() if len(r.grid.levels) > 1):
+            levels = {level: {run.id for run in _runs(results, level)} for level in results.grid.levels}
+            same = [level for level, ids in levels.items() if ids and ids <= default]
+            if DEFAULT_RECIPE in levels or same:
+                yield stem, results, DEFAULT_RECIPE if DEFAULT_RECIPE in levels else same[0]
+
+
+def _runs(results: Results, level: str) -> list[RunConfig]:
+    return [run for key, runs in results.grid.cells.items() if key.level == level for run in runs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +75,14 @@ class TechniqueEffect:
 def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
     """Every technique of every grid that has runs on both sides."""
     effects = []
-    for stem, results in default_grids(evidence):
-        gains = dict(_gains(results))
-        decided = decide_levels(results, baseline=DEFAULT_RECIPE)
-        rates = decide_collapse(results, baseline=DEFAULT_RECIPE)
+    for stem, results, baseline in default_grids(evidence):
+        gains = dict(_gains(results, baseline))
+        decided = decide_levels(results, baseline=baseline)
+        rates = decide_collapse(results, baseline=baseline)
         averaged = {(d.condition.level, d.condition.column) for d in decided if d.is_average}
-        for setting in (name for name in results.grid.levels if name != DEFAULT_RECIPE):
+        for setting in (name for name in results.grid.levels if name != baseline):
             mine = {key: gain for key, gain in gains.items() if key.level == setting}
-            both = [condition for key in mine for condition in (key, key._replace(level=DEFAULT_RECIPE))]
+            both = [condition for key in mine for condition in (key, key._replace(level=baseline))]
             change, p = rates.get(setting, (None, None))
             decisions: dict[str, list[Decision]] = {}
             for d in decided:
@@ -137,9 +149,9 @@ def technique_gains(evidence: Evidence) -> Table:
         )
     left_out = list(dict.fromkeys(effect.stem for effect in effects if not effect.judged))
     notes = [
-        f"The difference from the {DEFAULT_RECIPE.lower()} of the same page, times 100, as a mean over encoders. "
+        f"The difference from the {DEFAULT_RECIPE.lower()} of the same table, times 100, as a mean over encoders. "
         "Better, worse: decided by one test over seeds and test examples, with Holm's correction over its "
-        "page's techniques and tasks. Undecided does not mean no difference: point at a cell to see "
+        "table's techniques and tasks. Undecided does not mean no difference: point at a cell to see "
         "which difference could have been detected.",
         *([f"One seed per cell, so nothing is tested: {', '.join(left_out)}."] if left_out else []),
     ]
@@ -187,9 +199,9 @@ def _outcome(decisions: Sequence[Decision]) -> HtmlCell | str:
 def gain_table(evidence: Evidence) -> Table:
     """Every technique against the default recipe, cell by cell: the gain in its three parts."""
     rows, runs = [], {}
-    for stem, results in default_grids(evidence):
-        for key, gain in _gains(results):
-            both, encoder = (key, key._replace(level=DEFAULT_RECIPE)), encoder_of(results, key)
+    for stem, results, baseline in default_grids(evidence):
+        for key, gain in _gains(results, baseline):
+            both, encoder = (key, key._replace(level=baseline)), encoder_of(results, key)
             ids = tuple(run for condition in both for run in results.summaries[condition].run_ids)
             runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(
@@ -227,9 +239,9 @@ def gain_table(evidence: Evidence) -> Table:
     )
 
 
-def _gains(results: Results) -> Iterator[tuple[Condition, Gain]]:
-    for key in (key for key in results.summaries if key.level != DEFAULT_RECIPE):
-        other = results.summaries.get(key._replace(level=DEFAULT_RECIPE))
+def _gains(results: Results, baseline: str) -> Iterator[tuple[Condition, Gain]]:
+    for key in (key for key in results.summaries if key.level != baseline):
+        other = results.summaries.get(key._replace(level=baseline))
         if other is None or other.run_ids == results.summaries[key].run_ids:  # where nothing was searched for
             continue
         gain = decompose(results.summaries[key], other)

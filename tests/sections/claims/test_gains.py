@@ -69,6 +69,27 @@ def test_what_to_use_with_few_examples_names_what_is_better_and_what_is_not_show
     assert few_examples_answer(many).sentences[0].startswith("No task with at most 1,000 training examples")
 
 
+def test_a_grid_that_calls_the_default_recipe_by_its_head_counts(make_results):
+    heads = make_results({"Pair head": BAD, "Cosine head": GOOD})  # by its recipe the first is the default
+    evidence = Evidence(results={STEM: {"heads": heads, "first": make_results({"Default recipe": BAD})}})
+    assert [row[0].text.split("\n")[0] for row in technique_gains(evidence).rows] == ["Cosine head"]
+    assert gains_answer(evidence).sentences[0] == "Better than the default recipe: cosine head (on BioASQ)."
+    assert [row[0].text for row in gain_table(evidence).rows] == ["Cosine head"]
+    assert not technique_gains(Evidence(results={STEM: {"heads": heads}})).runs
+
+
+def test_what_was_decided_on_resampled_splits_is_told_with_their_task(make_results):
+    results = make_results({"Default recipe": BAD, "Layer freeze": BAD[::-1]})
+    pooled = make_results({"Default recipe": BAD, "Layer freeze": GOOD})
+    (column,) = pooled.grid.columns
+    column = dataclasses.replace(column, label="BioASQ, all 100 resampled", in_paper=False)
+    cells = {key._replace(column=column.label): runs for key, runs in pooled.grid.cells.items()}
+    pooled = dataclasses.replace(pooled, grid=dataclasses.replace(pooled.grid, columns=(column,), cells=cells))
+    evidence = Evidence(results={STEM: {"first": results, "second": pooled}}, train_sizes={"BioASQ": 670})
+    said = few_examples_answer(evidence).sentences[0]
+    assert "layer freeze (+9.4, all 100 resampled), better than the default recipe" in said
+
+
 def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(make_results):
     """A grid may name an encoder by the paper's column that it stands in."""
     results = make_results({"Default recipe": BAD, "Layer freeze": GOOD})
