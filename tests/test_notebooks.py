@@ -183,7 +183,7 @@ def test_your_own_data_goes_through_from_raw_files_to_marked_text(tmp_path, tiny
         "240 sentences, 370 mentions, of 48 documents",
         "Recommended for case reports",
         "the best on dev",
-        "F1 of Disease",
+        "Scores by class on ",
         "<iframe",
     ):
         assert part in shown
