@@ -86,7 +86,7 @@ def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -
     studies = [planned_study(notebook, values) for notebook, values in plan.items()]
     for study, to_pretrain in studies:
         configs = planned_configs(study)
-        device = study.engine.resolved_device()
+        device = study.local_engine.resolved_device()
         done |= {run_id for run_id in configs if run_id in store}
         missing = [run for run_id, run in configs.items() if run_id not in known_runs | done]
         encoders = {request.folder().name: (name, request) for name, request in to_pretrain.items()}
@@ -95,8 +95,8 @@ def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -
             missing,
             sources=study.sources,
             device=device,
-            workers=study.engine.requested_workers(device),
-            population=study.engine.population,
+            workers=study.local_engine.requested_workers(device),
+            population=study.local_engine.population,
         )
         pretraining = _pretraining_seconds(study, list(encoders.values()))
         notebooks.append(
@@ -116,7 +116,7 @@ def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -
         known_runs |= set(configs)
         known_encoders |= set(encoders)
     first = studies[0][0]
-    device = first.engine.resolved_device()
+    device = first.local_engine.resolved_device()
     return Plan(
         scale=scale,
         store=str(store.folder),
@@ -141,7 +141,7 @@ def planned_study(notebook: str, values: JsonMapping) -> tuple[Study[CommonParam
     section = get_section(notebook)
     study = Study(section, section.Parameters.parse({**values, "train_missing": False}))
     request = study.source_request
-    device = "cpu" if study.parameters.pretraining.config == MINI else study.engine.resolved_device()
+    device = "cpu" if study.parameters.pretraining.config == MINI else study.local_engine.resolved_device()
     request["pretraining"] = replace(request["pretraining"], device=device)
     study.sources, to_pretrain = dry_run_sources(study.store, **request)
     return study, to_pretrain

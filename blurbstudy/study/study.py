@@ -241,9 +241,12 @@ class Study(TaskChoice, Generic[P]):
     @property
     def engine(self) -> Engine:
         """The engine that trains missing runs."""
+        return WorkerEngine(deadline=self.deadline) if self.parameters.engine == "worker" else self.local_engine
+
+    @property
+    def local_engine(self) -> LocalEngine:
+        """The engine that trains on this machine."""
         chosen = self.parameters
-        if chosen.engine == "worker":
-            return WorkerEngine(deadline=self.deadline)
         return LocalEngine(
             device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
         )

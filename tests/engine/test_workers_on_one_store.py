@@ -157,7 +157,7 @@ def test_the_engine_of_workers_waits_until_they_have_trained_everything(store, p
     driver.start()
     while not (store.folder / "plan.json").exists():
         time.sleep(0.05)
-    train_plan(store, LocalEngine(workers=1, population=1), **QUIET)
+    train_plan(store, LocalEngine(workers=1, population=1), progress="silent")
     driver.join(timeout=60)
     assert results["failures"] == [] and progress[-1].runs_done == 2
     check_equal(store, undisturbed)
@@ -167,7 +167,7 @@ def test_the_engine_of_workers_reports_what_a_worker_could_not_train(store, plan
     configs, sources, _ = planned(2)
     monkeypatch.setattr("blurbstudy.engine.populations.train_population", lambda *_, **__: 1 / 0)
     with pytest.raises(StudyError, match="ZeroDivisionError"):
-        train_plan(store, LocalEngine(workers=1), **QUIET)
+        train_plan(store, LocalEngine(workers=1), progress="silent")
     assert len(list((store.folder / FAILURES).iterdir())) == 2
     monkeypatch.setattr("blurbstudy.engine.worker_engine.clear_failures", lambda *_: None)
     failures = WorkerEngine().run(configs, store, sources=sources)

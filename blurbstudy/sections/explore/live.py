@@ -113,7 +113,7 @@ class LiveRun:
         precision = study.parameters.precision
         config = sources.run_config(self.task, self.encoder, recipe=self.recipe, seed=self.seed, precision=precision)
         reused = not find_runs([config], study.store).missing
-        engine = replace(study.engine, workers=1, deadline=self._deadline)
+        engine = replace(study.local_engine, workers=1, deadline=self._deadline)
         result = run_missing(
             [config], study.store, sources=sources, engine=engine, progress="silent", on_step=self._on_step
         )

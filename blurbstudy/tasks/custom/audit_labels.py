@@ -20,6 +20,8 @@ from .tabular import column_values, count_unlabelled, first_fields
 PERHAPS_MISSING = ("na", "n/a", "#n/a")  # the same, which may also be a class: "not applicable"
 ANNOTATORS = ("annotator", "annotator_id", "_annotator_id", "_session_id", "annotated_by", "rater", "coder")
 WITHOUT_COLUMN_NAMES = ("own_conll", "own_brat", "own_pubtator")
+LOOK_ALIKE = str.maketrans("аеорсухіјѕԁһοναικρυ", "aeopcyxijsdhovaikpu")  # Cyrillic and Greek letters: Latin ones
+TRUTH = {"true": 1.0, "false": 0.0}
 MAX_NAMED = 4  # names listed in a sentence
 
 
@@ -39,10 +41,9 @@ def odd_labels(lines: ExampleLocations) -> Iterator[str]:
             yield f"label {label} ({counts[label]} times) has quote characters in it, which are read as part of it"
     if lines.task.form.marks and set(labels) == set(names_of_marks("", len(labels))):
         yield "labels are known by their position only; name them in their order (labels: [...] in a YAML file)"
-    for same in _grouped(labels, _as_number), _grouped(labels, _as_seen):
-        for group in same:
-            named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
-            yield f"labels {named} are read as different labels; write them alike if they are one"
+    for group in dict.fromkeys((*_grouped(labels, _as_number), *_grouped(labels, _as_seen))):
+        named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
+        yield f"labels {named} are read as different labels; write them alike if they are one"
 
 
 def quoted_texts(lines: ExampleLocations) -> Iterator[str]:
@@ -57,22 +58,24 @@ def quoted_texts(lines: ExampleLocations) -> Iterator[str]:
             )
 
 
-def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[list[str]]:
+def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[tuple[str, ...]]:
     """The labels with the same key, if there are several."""
     groups: dict[object, list[str]] = defaultdict(list)
     for label in labels:
         groups[key(label)].append(label)
-    return [group for group in groups.values() if len(group) > 1]
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def _as_seen(label: str) -> str:
-    """A label without what is hard to see: case, accents' composition, blanks, characters of no width."""
+    """A label without what is hard to see: case, accents' composition, blanks, characters of no width, letters of
+    another alphabet that look the same.
+    """
     visible = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
-    return " ".join(visible.casefold().split())
+    return " ".join(visible.casefold().translate(LOOK_ALIKE).split())
 
 
 def _as_number(label: str) -> object:
-    value = number(label)
+    value = TRUTH.get(label.casefold(), number(label))
     return label if value is None or math.isnan(value) else value
 
 

@@ -249,6 +249,8 @@ def test_tasks_without_labels_of_rows_have_none_to_leave_out(tmp_path):
         (["NaN", "a", "b"], "label 'NaN' (8 times) is what programs write for a missing value"),
         (["1", "1.0", "0"], "labels '1' (8) and '1.0' (8) are read as different labels; write them alike"),
         (["02", "2", "3"], "labels '02' (8) and '2' (8) are read as different labels"),
+        (["1", "true", "0"], "labels '1' (8) and 'true' (8) are read as different labels"),
+        (["yes", "n\u043e", "no"], "labels 'no' (8) and 'n\u043e' (8) are read as different labels"),  # Cyrillic
         (["Yes", "yes", "no"], "labels 'Yes' (8) and 'yes' (8) are read as different labels"),
         (["'a'", "'b'", "c"], "label 'a' (8 times) has quote characters in it, which are read as part of it"),
         (['"0"', '"1"', '"2"'], 'label "0" (8 times) has quote characters in it'),
