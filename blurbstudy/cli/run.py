@@ -130,7 +130,9 @@ def work(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))  # a preempted job gives its leases back
     engine = LocalEngine(device=device, workers=processes, isolated=True, deadline=deadline)
-    train_plan(run_store, engine, wait=60 * wait)
+    result = train_plan(run_store, engine, wait=60 * wait)
+    if result.reused and not result.trained and not result.missing:
+        typer.echo(f"nothing to train: all {result.reused} planned runs are in {run_store.folder}", err=True)
     if n_left := sum(run_id not in run_store for run_id in deadline.skipped_runs):
         typer.echo(f"blurbstudy: time limit reached; {n_left} runs remain", err=True)
         raise typer.Exit(EXIT_TIME_UP)

@@ -31,6 +31,7 @@ HEARTBEAT_SECONDS = 10.0
 LEASE_SECONDS = 120.0  # above the time for which network file systems keep what they have read (60 s)
 DAY = 86400.0
 _LEASE = re.compile(r"([0-9a-f]{20})\.(\d+)")  # run id, generation
+_OWNER = re.compile(r"(.*):(\d+):(\d*):([0-9a-f]{12})", re.DOTALL)  # machine, process id, its start, random digits
 
 
 class Leases:
@@ -106,9 +107,10 @@ class Leases:
 
     def _has_ended(self, run_id: str, generation: int) -> bool:
         """Whether nobody holds a lease any more."""
-        owner = _read(self._lease(run_id, generation))
-        if owner is None:
-            return True  # released since the folder was listed
+        owner = _read(self._lease(run_id, generation)) or ""
+        parts = _OWNER.fullmatch(owner)
+        if parts is None:
+            return True  # released since the folder was listed, or no lease
         if owner == self.owner:
             return self._held.get(run_id) != generation
         heartbeat = _read(self._heartbeat(owner))
@@ -117,15 +119,14 @@ class Leases:
         seen, since = self._seen.get(owner, (None, 0.0))
         if seen != heartbeat:
             self._seen[owner] = heartbeat, self.clock()
-        ended = self._died_here(owner) or seen == heartbeat and self.clock() - since > LEASE_SECONDS
+        ended = self._died_here(*parts.groups()) or seen == heartbeat and self.clock() - since > LEASE_SECONDS
         if ended:  # an owner that only slept makes it again
             with contextlib.suppress(OSError):
                 self._heartbeat(owner).unlink()
         return ended
 
-    def _died_here(self, owner: str) -> bool:
+    def _died_here(self, machine: str, pid: str, start: str, _: str) -> bool:
         """Whether the owner was a process of this machine and is gone."""
-        machine, pid, start, _ = owner.rsplit(":", 3)
         return bool(machine) and machine == self.machine and _start_of(int(pid)) != start
 
     def _generations(self, run_id: str) -> list[int]:

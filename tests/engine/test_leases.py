@@ -201,6 +201,12 @@ def test_clocks_that_differ_by_an_hour_neither_end_nor_prolong_a_lease(machine, 
     assert second.acquire(RUN)
 
 
+@pytest.mark.parametrize("content", [b"", b"someone", b"\xff"])
+def test_a_file_that_is_no_lease_holds_nothing(machine, content):
+    (machine.folder / f"{RUN}.1").write_bytes(content)
+    assert machine("a").acquire(RUN)
+
+
 def test_leases_on_finished_runs_are_removed(store, make_record):
     records = [make_record(seed, test=[1.0]) for seed in (1, 2)]
     leases = Leases(store.folder / FOLDER, machine="a")
