@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-
-from ..config import JsonMapping, JsonObject, RunConfig, fold_of
-from ..errors import DataError
-from ..models import Checkpoint, load_checkpoint
-from ..store.folds import fold_gold
+from ..config import JsonMapping, JsonObject, RunConfig
 from ..store.run_store import RunStore
 from ..store.run_weights import weight_saver
-from ..tasks import Task, data_fingerprint, read_split
-from ..tasks.features import Features
-from ..tasks.features_cache import cached_features
-from ..tasks.folds import fold_indices, resampled_sizes
-from ..tasks.subsets import subset_indices
+from ..tasks import Task, read_split
+from ..tasks.folds import resampled_sizes
 from ..tasks.text.words import detect_word_splitter
 from ..training.population import population_key
 from ..training.profiling import MemoryUsage, profile_memory
 from ..training.schedule import total_steps
-from ..training.trainer import StepCallback, train_population
+from ..training.trainer import RecordCallback, StepCallback, train_population
+from .inputs import InputReader, PopulationInputs
 from .sources.sources import Sources, sources_from_dict, sources_to_dict
 
 SMALL_ENCODER = 3_000_000  # parameters; below this, the overhead of a step matters on a CPU
@@ -112,7 +103,12 @@ def _split(group: Population, parts: int, *, sources: Sources) -> Iterator[Popul
 
 
 class PopulationTrainer:
-    """Trains populations one after another into the store. The last encoder and its tokenized splits stay loaded."""
+    """Trains populations one after another.
+
+    Args:
+        on_record: receives each record the moment its run ends; None: the store.
+        read_inputs: None: `InputReader.read`.
+    """
 
     def __init__(
         self,
@@ -122,12 +118,12 @@ class PopulationTrainer:
         device: str,
         keep_weights: str = "none",
         on_step: StepCallback | None = None,
+        on_record: RecordCallback | None = None,
+        read_inputs: Callable[[RunConfig], PopulationInputs] | None = None,
     ) -> None:
         self.store, self.sources, self.device, self.keep_weights = store, sources, device, keep_weights
-        self.on_step = on_step
-        self._checkpoint: tuple[str, Checkpoint] | None = None
-        self._features: dict[tuple, dict[str, Features]] = {}
-        self._fold: tuple[tuple, dict[str, Features]] | None = None  # the last fold's features, with their key
+        self.on_step, self.on_record = on_step, on_record or store.put
+        self.read_inputs = read_inputs or InputReader(store, sources).read
 
     def to_config(self) -> JsonObject:
         """JSON values for `from_config` in another process."""
@@ -149,31 +145,29 @@ class PopulationTrainer:
         )
 
     def train(self, population: Population, *, on_progress: Callable[[int, int], None] | None = None) -> None:
-        """Train one population into the store.
+        """Train one population.
 
         Args:
             on_progress: receives the steps done and the steps of all members, after every step.
         """
-        first = population[0]
-        checkpoint = self._load(first)
-        task = self.sources.task(first.task)
+        inputs = self.read_inputs(population[0])
         train_population(
             population,
-            features=self._tokenize(first, checkpoint),
-            task=task,
-            checkpoint=checkpoint,
+            features=inputs.features,
+            task=inputs.task,
+            checkpoint=inputs.checkpoint,
             device=self.device,
-            gold=self._gold(first),
-            train_subset=self._train_subset(first),
+            gold=inputs.gold,
+            train_subset=inputs.train_subset,
             on_progress=on_progress,
-            on_record=self.store.put,  # at once: killing this process loses no finished run
+            on_record=self.on_record,
             on_step=self.on_step,
             on_weights=weight_saver(
                 self.store,
                 self.keep_weights,
-                task=task,
-                tokenizer=checkpoint.tokenizer,
-                words=lambda: self._word_splitter(task),
+                task=inputs.task,
+                tokenizer=inputs.checkpoint.tokenizer,
+                words=lambda: self._word_splitter(inputs.task),
             ),
         )
 
@@ -184,46 +178,14 @@ class PopulationTrainer:
             StudyError: as `train`.
             MemoryError, RuntimeError: it does not fit (training.memory.is_out_of_memory).
         """
-        first = population[0]
-        checkpoint = self._load(first)
+        inputs = self.read_inputs(population[0])
         return profile_memory(
             population,
-            features=self._tokenize(first, checkpoint),
-            task=self.sources.task(first.task),
-            checkpoint=checkpoint,
+            features=inputs.features,
+            task=inputs.task,
+            checkpoint=inputs.checkpoint,
             device=self.device,
         )
-
-    def _load(self, config: RunConfig) -> Checkpoint:
-        if self._checkpoint is None or self._checkpoint[0] != config.encoder_fingerprint:
-            source = self.sources.encoder_of(config)
-            if source.path is None:
-                raise DataError(f"the encoder {source.name!r} is not pretrained yet; pretrain it before its runs")
-            checkpoint = load_checkpoint(source.path)
-            if checkpoint.fingerprint != config.encoder_fingerprint:
-                raise DataError(f"{source.path}: the encoder {source.name!r} changed since the start; start again")
-            self._checkpoint, self._features = (config.encoder_fingerprint, checkpoint), {}
-            self._fold = None
-        return self._checkpoint[1]
-
-    def _train_subset(self, config: RunConfig) -> np.ndarray | None:
-        """Indices of the training examples of a run on a share of train; None: all."""
-        if config.train_share == 1:
-            return None
-        task = self.sources.task(config.task)
-        train = self.store.gold(task.name, config.data_fingerprint, "train")
-        return subset_indices(task, train, share=config.train_share, seed=config.seed)
-
-    def _gold(self, config: RunConfig) -> dict[str, tuple[str, ...]] | None:
-        """The gold labels of raw text, which targets do not express; None for other tasks."""
-        task = self.sources.task(config.task)
-        if not task.has_raw_text:
-            return None
-        gold = {split: self.store.gold(task.name, config.data_fingerprint, split) for split in task.splits}
-        n_folds, fold, repeat = fold_of(config)
-        if n_folds:
-            gold = fold_gold(task, gold, n_folds=n_folds, fold=fold, repeat=repeat)
-        return {split: tuple(map(str, labels.gold)) for split, labels in gold.items()}
 
     def _word_splitter(self, task: Task) -> str:
         """The rule by which the words of train are split."""
@@ -231,33 +193,3 @@ class PopulationTrainer:
             return task.form.words
         train = read_split(task, self.sources.data_folder or "", split="train")
         return detect_word_splitter(word for example in train for word in example.texts)
-
-    def _tokenize(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
-        recipe = config.recipe
-        key = (config.task, config.data_fingerprint, recipe.max_length, recipe.layout)
-        if key not in self._features:
-            task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
-            if data_fingerprint(task, folder) != config.data_fingerprint:
-                raise DataError(f"{folder}: the files of {task.name} changed since the start; start again")
-            self._features[key] = cached_features(
-                task,
-                folder,
-                checkpoint.tokenizer,
-                data=config.data_fingerprint,
-                digest=checkpoint.tokenizer_digest(),
-                max_length=recipe.max_length,
-                segment_ids=recipe.layout,
-            )
-        return self._features[key] if not config.n_folds else self._of_fold(key, config)
-
-    def _of_fold(self, key: tuple, config: RunConfig) -> dict[str, Features]:
-        """The features of a fold of resampled splits, taken from those of all splits."""
-        if self._fold is None or self._fold[0] != (key, *fold_of(config)):
-            task = self.sources.task(config.task)
-            gold = {split: self.store.gold(task.name, config.data_fingerprint, split) for split in task.splits}
-            pooled = functools.reduce(Features.joined, (self._features[key][split] for split in task.splits))
-            n_folds, fold, repeat = fold_of(config)
-            indices = fold_indices(task, gold, n_folds=n_folds, fold=fold, repeat=repeat)
-            features = {split: pooled.selected(chosen) for split, chosen in indices.items()}
-            self._fold = (key, n_folds, fold, repeat), features
-        return self._fold[1]

@@ -10,7 +10,8 @@ import pytest
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.estimates.measurements import profile_key
-from blurbstudy.engine.populations import PopulationTrainer, plan_populations, run_steps
+from blurbstudy.engine.inputs import InputReader
+from blurbstudy.engine.populations import plan_populations, run_steps
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError, StudyError
@@ -62,8 +63,8 @@ def test_features_of_a_fold_are_those_of_its_examples(store, mini_data, tiny_enc
     sources = resolve_sources(store, tasks=[task], encoders={"tiny": str(tiny_encoder)}, data="mini")
     official = sources.run_config(task, "tiny", recipe=RECIPE.replace(max_length=16), seed=1)
     config = dataclasses.replace(official, n_folds=3, fold=1)
-    trainer = PopulationTrainer(store, sources=sources, device="cpu")
-    known, chosen = sources.task(task), [trainer._tokenize(c, trainer._load(c)) for c in (official, config)]
+    reader = InputReader(store, sources)
+    known, chosen = sources.task(task), [reader.read(c).features for c in (official, config)]
     examples = read_task(known, mini_data)
     gold = {split: store.gold(known.name, config.data_fingerprint, split) for split in known.splits}
     fold = fold_gold(known, gold, n_folds=3, fold=1, repeat=0)

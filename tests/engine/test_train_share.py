@@ -7,7 +7,8 @@ import pytest
 
 from blurbstudy.config import run_config_from_dict
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.engine.populations import PopulationTrainer, plan_populations
+from blurbstudy.engine.inputs import InputReader
+from blurbstudy.engine.populations import plan_populations
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError
 from blurbstudy.store.index import condition_key, runs_of_condition
@@ -54,9 +55,8 @@ def test_a_run_learns_from_its_subset_alone_in_the_steps_of_all(store, sources, 
     config = dataclasses.replace(make_grid(sources, 1, epochs=2, learning_rate=1e-3)[0], train_share=0.25)
     records = run_missing([config], store, sources=sources, engine=LocalEngine(device="cpu", workers=1))
     record = records[config.id]
-    trainer = PopulationTrainer(store, sources=sources, device="cpu")
-    checkpoint = trainer._load(config)
-    features = trainer._tokenize(config, checkpoint)
+    inputs = InputReader(store, sources).read(config)
+    checkpoint, features = inputs.checkpoint, inputs.features
     task = get_task("BIOSSES")
     train = store.gold("BIOSSES", config.data_fingerprint, "train")
     chosen = subset_indices(task, train, share=0.25, seed=config.seed)
