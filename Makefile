@@ -38,7 +38,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "$(PYTHON) cannot create environments; install python3-venv (or: pip install virtualenv && virtualenv $(VENV))" >&2; exit 1; }
 	@echo "Installing packages into $(VENV) (0.5 GB with a CPU build of torch, several GB with a CUDA build)."
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,onnx]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,onnx,cluster]"
 	@touch $@
 
 report: $(STAMP)

@@ -10,7 +10,10 @@ from typing import Any
 
 from .errors import ParameterError
 
-EXTRAS = {"onnx": "onnx onnxruntime onnxscript"}  # extra of pyproject.toml -> its packages
+EXTRAS = {  # extra of pyproject.toml -> its packages
+    "onnx": "onnx onnxruntime onnxscript",
+    "cluster": "ray psycopg[binary]",
+}
 
 
 def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:

@@ -22,7 +22,7 @@ def test_conda_environment_lists_the_packages_of_pyproject():
     (through_pip,) = [entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)]
     packages = [entry for entry in through_pip if not entry.startswith("-")]
     extras = PYPROJECT["optional-dependencies"]
-    assert packages == PYPROJECT["dependencies"] + extras["test"] + extras["onnx"]
+    assert packages == PYPROJECT["dependencies"] + extras["test"] + extras["onnx"] + extras["cluster"]
     assert [entry for entry in through_pip if entry.startswith("-")] == ["--constraint constraints.txt", "--editable ."]
 
 
@@ -49,7 +49,7 @@ def test_constraints_are_exact_pins_in_order_without_local_builds():
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name.split("==")[0]).lower()
+    return re.sub(r"[-_.]+", "-", name.split("==")[0].split("[")[0]).lower()
 
 
 def _release(version: str) -> tuple[int, ...]:

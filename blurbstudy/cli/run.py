@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -29,6 +30,7 @@ from .notebook_options import (
     select_notebooks,
 )
 
+RAY_ADDRESS = "RAY_ADDRESS"  # Ray's own environment variable
 MAX_MINUTES = 100_000  # 69 days
 EXIT_TIME_UP = 3  # exit code of a run that --minutes ended
 INTERRUPTED = 130  # exit code after Ctrl-C or SIGTERM
@@ -51,7 +53,14 @@ def run(
     parameter: Parameters = None,
     minutes: Minutes = None,
     engine: Annotated[
-        str | None, typer.Option(help="local (default); worker: the runs are trained by `blurbstudy work`.")
+        str | None,
+        typer.Option(
+            help="Who trains the runs: local (default); ray, a Ray cluster; worker, any number of `blurbstudy work`."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster: auto or HOST:PORT (default: RAY_ADDRESS, else this machine alone)."),
     ] = None,
     plan_only: Annotated[
         bool,
@@ -70,6 +79,10 @@ def run(
     start = time.time()
     deadline = deadline_after(minutes, start=start)
     overrides = parse_overrides(parameter, data=data, store=store) | ({"engine": engine} if engine else {})
+    if address:
+        if overrides.get("engine") != "ray":
+            raise ParameterError(f"--address {address} is of a Ray cluster; add --engine ray")
+        os.environ[RAY_ADDRESS] = address
     plan = notebook_parameters(scale=scale, only=only, overrides=overrides)
     run_store = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     run_store.check_writable()

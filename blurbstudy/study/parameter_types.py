@@ -17,7 +17,7 @@ MAX_SEEDS = 10_000
 
 Scale = Literal["mini", "small", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
-EngineName = Literal["local", "worker"]
+EngineName = Literal["local", "ray", "worker"]
 Precision = Literal["float32", "bfloat16"]
 Head = Literal["pooler", "gelu", "cosine"]
 TaskType = Literal["ner", "pico", "relation", "similarity", "document", "question"]

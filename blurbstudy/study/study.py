@@ -12,6 +12,7 @@ from .. import paths
 from ..config import JsonMapping, JsonObject, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import Engine, LocalEngine
+from ..engine.ray.engine import RayEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, SourceRequest, Sources, sources_from_store
@@ -241,7 +242,14 @@ class Study(TaskChoice, Generic[P]):
     @property
     def engine(self) -> Engine:
         """The engine that trains missing runs."""
-        return WorkerEngine(deadline=self.deadline) if self.parameters.engine == "worker" else self.local_engine
+        chosen = self.parameters
+        match chosen.engine:
+            case "ray":
+                return RayEngine(device=chosen.device, population=chosen.population, deadline=self.deadline)
+            case "worker":
+                return WorkerEngine(deadline=self.deadline)
+            case "local":
+                return self.local_engine
 
     @property
     def local_engine(self) -> LocalEngine:

@@ -1,0 +1,304 @@
+"""The engine of a Ray cluster: a population is a Ray task, and the driver alone writes the run store."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...config import DEVICES, JsonObject, RunConfig, fold_of
+from ...errors import ParameterError, StoreError, check_choice, flat_message
+from ...lazy_imports import optional_module
+from ...store.run_store import RunStore
+from ...training.run_record import RunRecord
+from ...training.trainer import StepCallback
+from ..deadline import Deadline
+from ..inputs import InputReader
+from ..leases import claim_runs
+from ..populations import Population, PopulationTrainer, plan_populations
+from ..sources.sources import Sources, sources_to_dict
+from ..sweep_state import FailedPopulation, OnProgress, SweepState
+from ..workers.messages import Failed, Finished, StepsDone, Stopped
+from ..workers.process import available_cpus, worker_environment
+from . import task
+
+if TYPE_CHECKING:
+    from ray import ObjectRef, ObjectRefGenerator
+
+ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
+POLL_SECONDS = 0.5
+LEASED_SECONDS = 5.0  # until populations are looked at again that another command is training
+MAX_PENDING = 2  # tasks submitted for each that runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayEngine:
+    """Trains runs on the machines of a Ray cluster, or on this one where none is named.
+
+    Every record reaches the driver the moment its run ends. Of a task that is lost with its worker or machine, the runs
+    that it had not finished are submitted again.
+    """
+
+    address: str | None = None  # auto, HOST:PORT; None: RAY_ADDRESS, else a cluster of this machine alone
+    device: str = "auto"  # auto: cuda if the cluster has GPUs
+    population: int = 0  # largest population; 0: as `default_population_size`
+    max_losses: int = 3  # workers that a population may take down; 10 times as many machines
+    hang_seconds: float = 3600.0  # a task that sends no message for so long is killed, as if its worker had died
+    trainer: str = task.__name__  # module whose `train` runs in the workers
+    deadline: Deadline = field(default_factory=Deadline)
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, DEVICES)
+
+    def run(
+        self,
+        configs: Sequence[RunConfig],
+        store: RunStore,
+        *,
+        sources: Sources,
+        on_progress: OnProgress | None = None,
+        on_step: StepCallback | None = None,
+    ) -> list[FailedPopulation]:
+        """See `Engine.run`; `on_step` is not called.
+
+        Raises:
+            ParameterError: Ray is not installed, the cluster cannot be reached, or has no such device.
+        """
+        connect(self.address)
+        device, slots = cluster_slots(self.device)
+        populations = plan_populations(
+            configs, sources=sources, device=device, workers=slots, max_members=self.population
+        )
+        trainer = PopulationTrainer(store, sources=sources, device=device)
+        return _Sweep(self, SweepState(populations, trainer, on_progress=on_progress)).run()
+
+
+def connect(address: str | None = None) -> None:
+    """Join a Ray cluster unless this process has; the connection lasts until the process ends.
+
+    Raises:
+        ParameterError: Ray is not installed, or the cluster cannot be reached.
+    """
+    ray = optional_module("ray", extra="cluster")
+    if ray.is_initialized():
+        return
+    address = address or os.environ.get(ADDRESS_ENV) or "local"
+    options: JsonObject = {}
+    if address == "local":
+        environment = worker_environment()
+        os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
+        options = {"num_cpus": available_cpus(), "include_dashboard": False}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **options)
+    except Exception as error:  # Ray raises many kinds
+        remedy = "start it (ray start --head), or name another (--address)"
+        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
+
+
+def cluster_slots(device: str = "auto") -> tuple[str, int]:
+    """The device that the cluster's machines train on, and how many populations they train side by side now.
+
+    Raises:
+        ParameterError: CUDA is requested, but the cluster has no GPU.
+    """
+    import ray
+
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    if device == "cuda" and not gpus:
+        raise ParameterError("device='cuda': the Ray cluster has no GPU; use auto or cpu")
+    if device == "cuda" or device == "auto" and gpus:
+        return "cuda", gpus
+    return "cpu", max(1, int(resources.get("CPU", 1)))
+
+
+@dataclass
+class _Running:
+    """A submitted task."""
+
+    index: int  # of its population
+    runs: dict[str, RunConfig]
+    lease: contextlib.ExitStack
+    heard: float | None = None  # when its last message came; None: it waits for a worker
+
+
+class _Sweep:
+    """One sweep: submits tasks, receives their messages, submits again what was lost."""
+
+    def __init__(self, engine: RayEngine, state: SweepState) -> None:
+        import ray
+
+        self.ray, self.engine, self.state = ray, engine, state
+        self.store, self.device = state.trainer.store, state.trainer.device
+        self.reader = InputReader(self.store, state.trainer.sources)
+        self.sources = sources_to_dict(state.trainer.sources)
+        self.sources["encoders"] = {name: e | {"path": None} for name, e in self.sources["encoders"].items()}
+        self.waiting = deque(range(len(state.populations)))
+        self.leased_elsewhere: list[int] = []
+        self.running: dict[ObjectRefGenerator, _Running] = {}
+        self.losses: Counter[int] = Counter()  # by population: workers that died with it
+        self.lost_machines: Counter[int] = Counter()
+        self._inputs: dict[tuple, ObjectRef[Any]] = {}
+        resource = {"num_gpus": 1} if self.device != "cpu" else {"num_cpus": 1}
+        # Ray's own retries would train finished runs again.
+        self.remote = ray.remote(max_retries=0, num_returns="streaming", **resource)(task.run_task)
+
+    def run(self) -> list[FailedPopulation]:
+        """Until every population is trained, failed or skipped."""
+        looked = time.monotonic()
+        try:
+            while self.waiting or self.running or self.leased_elsewhere:
+                if self.engine.deadline.passed():
+                    self._skip_waiting()
+                if time.monotonic() - looked > LEASED_SECONDS:
+                    looked = time.monotonic()
+                    self.waiting += self.leased_elsewhere
+                    self.leased_elsewhere = []
+                self._submit()
+                self._receive()
+                self._kill_hanging()
+        finally:
+            for generator, running in self.running.items():
+                self.ray.cancel(generator, force=True)
+                running.lease.close()
+        return self.state.failures
+
+    def _submit(self) -> None:
+        most = MAX_PENDING * cluster_slots(self.device)[1]
+        while self.waiting and len(self.running) < most:
+            index = self.waiting.popleft()
+            lease = contextlib.ExitStack()
+            population = lease.enter_context(claim_runs(self.state.populations[index], self.store))
+            if population is None:  # another command is training one of these runs
+                self.leased_elsewhere.append(index)
+            elif not population:  # all of it is in the store by now
+                self.state.on_message(index, Finished())
+            else:
+                try:
+                    self._start(index, population, lease)
+                except StoreError:
+                    raise
+                except Exception as error:  # its inputs cannot be read
+                    lease.close()
+                    self.state.on_message(index, Failed(error=flat_message(error)))
+
+    def _start(self, index: int, population: Population, lease: contextlib.ExitStack) -> None:
+        request, inputs = self._request(population)
+        generator = self.remote.remote(request, *inputs)
+        self.running[generator] = _Running(index, {config.id: config for config in population}, lease)
+
+    def _request(self, population: Population) -> tuple[task.TaskRequest, Sequence[ObjectRef[Any]]]:
+        """The task of a population; its encoder, and its features and gold labels, are in the object store once."""
+        first, recipe = population[0], population[0].recipe
+        encoder = (first.encoder_fingerprint,)
+        data = (first.task, first.data_fingerprint, *encoder, recipe.max_length, recipe.layout, *fold_of(first))
+        inputs = self.reader.read(first)
+        for key, values in ((encoder, dataclasses.replace(inputs.checkpoint, path=None)), (data, None)):
+            if key not in self._inputs:
+                self._inputs[key] = self.ray.put(values or (inputs.task, inputs.features, inputs.gold))
+        request = task.TaskRequest(
+            trainer=self.engine.trainer,
+            configs=[config.to_dict() for config in population],
+            device=self.device,
+            sources=self.sources,
+            train_subset=inputs.train_subset,
+            divide=not self.engine.population,
+        )
+        return request, (self._inputs[encoder], self._inputs[data])
+
+    def _receive(self) -> None:
+        if not self.running:
+            time.sleep(POLL_SECONDS if self.leased_elsewhere else 0)
+            return
+        generators = list(self.running)
+        ready, _ = self.ray.wait(generators, num_returns=len(generators), timeout=0)
+        if not ready:
+            ready, _ = self.ray.wait(generators, num_returns=1, timeout=POLL_SECONDS)
+        for generator in ready:
+            try:
+                message = self.ray.get(next(generator))
+            except StopIteration:  # without a last message: its thread died
+                self._on_lost(generator, "the worker ended without a message")
+            except self.ray.exceptions.OutOfMemoryError as error:
+                self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+            except self.ray.exceptions.RayTaskError as error:
+                self._end(generator, Failed(error=flat_message(error.cause)))
+            except self.ray.exceptions.RayError as error:
+                machine = isinstance(error, self.ray.exceptions.NodeDiedError)
+                self._on_lost(generator, _first_line(error), machine=machine)
+            else:
+                self._on_message(generator, message)
+
+    def _on_message(self, generator: ObjectRefGenerator, message: JsonObject) -> None:
+        running = self.running[generator]
+        running.heard = time.monotonic()
+        match message["kind"]:
+            case "steps":
+                self.state.on_message(running.index, StepsDone(done=message["done"], total=message["total"]))
+            case "record":
+                self._put(message["record"], running, node=message["node"])
+            case "finished":
+                self._end(generator, Finished())
+            case "failed":
+                self._end(generator, Failed(error=message["error"], out_of_memory=message["out_of_memory"]))
+
+    def _put(self, record: RunRecord, running: _Running, *, node: str) -> None:
+        if record.id not in running.runs:
+            raise StoreError(
+                f"the machine {node} sent run {record.id}, which was not asked for: it has another version of "
+                "blurbstudy; install the same one on all machines"
+            )
+        self.store.put(dataclasses.replace(record, environment={**record.environment, "node": node, "engine": "ray"}))
+
+    def _end(self, generator: ObjectRefGenerator, message: Finished | Failed | Stopped) -> None:
+        running = self.running.pop(generator)
+        running.lease.close()
+        retries = self.state.on_message(running.index, message)
+        for index in retries:
+            self.losses[index] = self.losses[running.index]
+        self.waiting += retries
+
+    def _on_lost(self, generator: ObjectRefGenerator, cause: str, *, machine: bool = False) -> None:
+        """Submit again what a task had not finished. A population that took down too many workers is halved, so that
+        the run to blame is left alone in the end, and fails.
+        """
+        index = self.running[generator].index
+        counter, most = (self.losses, self.engine.max_losses)
+        if machine:
+            counter, most = self.lost_machines, 10 * most
+        counter[index] += 1
+        if counter[index] < most:
+            self.running.pop(generator).lease.close()
+            self.state.running.pop(index, None)
+            self.waiting.append(index)
+            return
+        missing = [run_id for run_id in self.running[generator].runs if run_id not in self.store]
+        self._end(generator, Failed(error=f"{cause} ({counter[index]} times)", out_of_memory=len(missing) > 1))
+
+    def _kill_hanging(self) -> None:
+        now = time.monotonic()
+        for generator, running in list(self.running.items()):
+            if running.heard is not None and now - running.heard > self.engine.hang_seconds:
+                self.ray.cancel(generator, force=True)
+                self._on_lost(generator, f"no progress for {self.engine.hang_seconds:.0f} s")
+
+    def _skip_waiting(self) -> None:
+        """Skip all populations that did not start."""
+        for generator in [generator for generator, running in self.running.items() if running.heard is None]:
+            self.ray.cancel(generator)
+            running = self.running.pop(generator)
+            running.lease.close()
+            self.waiting.append(running.index)
+        for index in (*self.waiting, *self.leased_elsewhere):
+            self.state.on_message(index, Stopped())
+        self.waiting.clear()
+        self.leased_elsewhere = []
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
