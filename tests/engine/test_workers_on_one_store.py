@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,3 +174,18 @@ def test_the_engine_of_workers_reports_what_a_worker_could_not_train(store, plan
     failures = WorkerEngine().run(configs, store, sources=sources)
     assert sorted(failure.run_ids[0] for failure in failures) == sorted(config.id for config in configs)
     assert all("ZeroDivisionError" in failure.cause for failure in failures)
+
+
+def test_a_worker_on_a_full_disk_keeps_what_is_finished_and_goes_on_once_there_is_room(small_disk, planned):
+    configs, sources, undisturbed = planned(4)
+    disk, fill, make_room = small_disk
+    store = RunStore(disk / "store")
+    shutil.copytree(undisturbed.folder, store.folder, ignore=shutil.ignore_patterns("runs", "leases"))
+    write_plan(store, configs, sources=sources)
+    fill(leave=40_000)  # a record takes 12,000
+    with pytest.raises(StudyError, match="no space is left on the disk"):
+        train_plan(store, LocalEngine(device="cpu", workers=1, population=1), progress="silent")
+    assert 0 < len(store.ids()) < 4
+    make_room()
+    train_plan(store, LocalEngine(device="cpu", workers=1, population=1), progress="silent")
+    check_equal(store, undisturbed)

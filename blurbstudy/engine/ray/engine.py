@@ -49,7 +49,7 @@ class RayEngine:
     population: int = 0  # largest population; 0: as `default_population_size`
     max_losses: int = 3  # workers that a population may take down; 10 times as many machines
     hang_seconds: float = 3600.0  # a task that sends no message for so long is killed, as if its worker had died
-    trainer: str = task.__name__  # module whose `train` runs in the workers
+    trainer: str = f"{task.__name__}:{task.train.__name__}"  # what runs in the workers
     deadline: Deadline = field(default_factory=Deadline)
 
     def __post_init__(self) -> None:
@@ -125,6 +125,8 @@ class _Running:
     runs: dict[str, RunConfig]
     lease: contextlib.ExitStack
     heard: float | None = None  # when its last message came; None: it waits for a worker
+    process: tuple[str, int] | None = None  # node id and process id
+    cause: str = ""  # why the driver killed it
 
 
 class _Sweep:
@@ -230,7 +232,9 @@ class _Sweep:
                 self._end(generator, Failed(error=flat_message(error.cause)))
             except self.ray.exceptions.RayError as error:
                 machine = isinstance(error, self.ray.exceptions.NodeDiedError)
-                self._on_lost(generator, _first_line(error), machine=machine)
+                crashed = isinstance(error, self.ray.exceptions.WorkerCrashedError)
+                cause = "its worker process was killed or crashed" if crashed else _first_line(error)
+                self._on_lost(generator, self.running[generator].cause or cause, machine=machine)
             else:
                 self._on_message(generator, message)
 
@@ -238,6 +242,8 @@ class _Sweep:
         running = self.running[generator]
         running.heard = time.monotonic()
         match message["kind"]:
+            case "started":
+                running.process = message["node_id"], message["pid"]
             case "steps":
                 self.state.on_message(running.index, StepsDone(done=message["done"], total=message["total"]))
             case "record":
@@ -278,14 +284,19 @@ class _Sweep:
             self.waiting.append(index)
             return
         missing = [run_id for run_id in self.running[generator].runs if run_id not in self.store]
-        self._end(generator, Failed(error=f"{cause} ({counter[index]} times)", out_of_memory=len(missing) > 1))
+        self._end(generator, Failed(error=f"{cause}, {counter[index]} times", out_of_memory=len(missing) > 1))
 
     def _kill_hanging(self) -> None:
-        now = time.monotonic()
-        for generator, running in list(self.running.items()):
-            if running.heard is not None and now - running.heard > self.engine.hang_seconds:
-                self.ray.cancel(generator, force=True)
-                self._on_lost(generator, f"no progress for {self.engine.hang_seconds:.0f} s")
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        limit = self.engine.hang_seconds
+        for running in self.running.values():
+            if running.process and not running.cause and time.monotonic() - (running.heard or 0) > limit:
+                running.cause = f"no progress for {limit:.0f} s"
+                node, pid = running.process
+                there = NodeAffinitySchedulingStrategy(node, soft=False)
+                # Ray's cancellation asks the process itself, which may be stopped.
+                self.ray.remote(num_cpus=0, scheduling_strategy=there)(task.kill_process).remote(pid)
 
     def _skip_waiting(self) -> None:
         """Skip all populations that did not start."""

@@ -5,13 +5,15 @@ A worker needs no shared disk, no data set and no run store: encoder and feature
 
 from __future__ import annotations
 
+import os
 import platform
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ...config import JsonMapping, JsonObject
@@ -34,7 +36,7 @@ Emit = Callable[..., None]  # kind and fields of a message
 class TaskRequest:
     """A population on its way to a worker."""
 
-    trainer: str  # module whose `train(request, emit, *inputs)` trains it
+    trainer: str  # MODULE:FUNCTION that is called with request, emit and the inputs from the object store
     configs: Sequence[JsonMapping]
     device: str  # cpu | cuda
     sources: JsonMapping  # of `sources_to_dict`
@@ -51,14 +53,21 @@ def run_task(request: TaskRequest, *inputs: object) -> Iterator[JsonObject]:
 
     def train() -> None:
         try:
-            import_module(request.trainer).train(request, emit, *inputs)
+            resolve_name(request.trainer)(request, emit, *inputs)
         finally:
             messages.put(None)
 
-    yield {"kind": "started", "node": platform.node()}
+    import ray
+
+    yield {"kind": "started", "pid": os.getpid(), "node_id": ray.get_runtime_context().get_node_id()}
     threading.Thread(target=train, daemon=True).start()  # training calls back; a generator cannot yield from there
     while (message := messages.get()) is not None:
         yield message
+
+
+def kill_process(pid: int) -> None:
+    """Kill a process of the machine that this task is scheduled on."""
+    os.kill(pid, signal.SIGKILL)
 
 
 def train(

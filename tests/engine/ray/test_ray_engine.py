@@ -1,0 +1,241 @@
+"""A Ray cluster of two machines, simulated on this one: the same records as the local engine's, whatever dies."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+import psutil
+import ray
+from ray.cluster_utils import Cluster
+
+from blurbstudy.config import Recipe
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.ray.engine import RayEngine, cluster_slots
+from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.engine.sweep import run_missing
+from blurbstudy.engine.train_plan import write_plan
+from blurbstudy.errors import StoreError, StudyError
+from blurbstudy.store.run_store import RunStore
+from blurbstudy.tasks.folds import ResampledSplits
+from tests.engine.test_workers_on_one_store import check_equal
+
+pytestmark = pytest.mark.slow
+QUIET = {"progress": "silent"}
+TRAINERS = "tests.engine.ray.trainers"
+NODE = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 2**27}
+DRIVER = """
+import sys
+from blurbstudy.engine.ray.engine import RayEngine
+from blurbstudy.engine.sweep import run_missing
+from blurbstudy.engine.train_plan import read_plan
+from blurbstudy.store.run_store import RunStore
+
+store = RunStore(sys.argv[1])
+plan = read_plan(store)
+engine = RayEngine(address=sys.argv[2], device="cpu", population=1)
+result = run_missing(plan.configs, store, sources=plan.sources, engine=engine, progress="silent")
+print("trained", result.trained, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two machines of one CPU each; this process is the driver."""
+    flag = tmp_path_factory.mktemp("flag") / "hung"
+    os.environ["BLURBSTUDY_TEST_FLAG"] = str(flag)
+    made = Cluster(initialize_head=True, head_node_args=NODE)
+    made.add_node(**NODE)
+    made.wait_for_nodes()
+    ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def wanted(tmp_path, store, make_sources, make_grid):
+    """Runs, and a store in which the local engine has trained them undisturbed."""
+
+    def make(n_seeds, **changes):
+        sources = make_sources(store)
+        configs = make_grid(sources, n_seeds, **changes)
+        undisturbed = RunStore(tmp_path / "undisturbed")
+        run_missing(configs, undisturbed, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
+        return configs, sources, undisturbed
+
+    return make
+
+
+def engine(**options):
+    return RayEngine(**({"device": "cpu", "population": 1} | options))
+
+
+def workers():
+    """Processes that train now."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any("ray::run_task" in part for part in process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+def kill_at_random(thread, *, kills, seed, action):
+    chance, done = random.Random(seed), 0
+    while thread.is_alive() and done < kills:
+        time.sleep(chance.uniform(0, 1.5))
+        done += action(chance)
+    thread.join(timeout=300)
+    return done
+
+
+def in_background(configs, store, sources, **options):
+    """A sweep in a thread, and where its result goes."""
+    results = {}
+
+    def drive():
+        results["failures"] = engine(**options).run(configs, store, sources=sources)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    return thread, results
+
+
+def test_folds_shares_and_several_tasks_give_the_local_engines_records(cluster, tmp_path, store, tiny_encoder):
+    def runs(store):
+        sources = resolve_sources(
+            store, tasks=["BIOSSES", "NCBI-disease", "HoC"], encoders={"tiny": str(tiny_encoder)}, data="mini"
+        )
+        recipe = Recipe(epochs=1, learning_rate=1e-3, max_length=32, n_evaluations=1)
+        configs = [
+            sources.run_config(task, "tiny", recipe=recipe, seed=1) for task in ("BIOSSES", "NCBI-disease", "HoC")
+        ]
+        configs += [sources.run_config("NCBI-disease", "tiny", recipe=recipe, seed=2, train_share=0.25)]
+        configs += sources.resampled_configs("BIOSSES", "tiny", recipe=recipe, splits=ResampledSplits(3, 1))
+        return configs, sources
+
+    local = RunStore(tmp_path / "local")
+    configs, sources = runs(local)
+    run_missing(configs, local, sources=sources, engine=LocalEngine(device="cpu", workers=1, population=1), **QUIET)
+    configs, sources = runs(store)
+    run_missing(configs, store, sources=sources, engine=engine(), **QUIET)
+    check_equal(store, local)
+    assert all(record.environment["engine"] == "ray" and record.environment["node"] for record in store.records())
+
+
+def test_workers_killed_at_random_lose_nothing(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(24, epochs=4)
+
+    def kill(chance):
+        alive = workers()
+        if alive:
+            chance.choice(alive).send_signal(signal.SIGKILL)
+        return bool(alive)
+
+    thread, results = in_background(configs, store, sources, max_losses=100)
+    assert kill_at_random(thread, kills=20, seed=1, action=kill) > 3
+    assert results["failures"] == []
+    check_equal(store, undisturbed)
+
+
+def test_a_machine_that_is_lost_in_mid_run_loses_nothing(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(12, epochs=4)
+    third = cluster.add_node(**NODE)
+    cluster.wait_for_nodes()
+    thread, results = in_background(configs, store, sources)
+    while len(store.ids()) < 2:
+        time.sleep(0.05)
+    cluster.remove_node(third, allow_graceful=False)
+    thread.join(timeout=300)
+    assert results["failures"] == []
+    check_equal(store, undisturbed)
+
+
+def test_a_run_that_kills_its_worker_three_times_is_reported_and_the_others_go_on(cluster, store, wanted):
+    configs, sources, _ = wanted(5)
+    poisoned = engine(population=5, trainer=f"{TRAINERS}:kill_worker_of_a_seed")
+    with pytest.raises(
+        StudyError,
+        match="1 of 5 runs failed, 4 finished .* seed 3.: its worker process was killed or crashed, [3-5] times",
+    ):
+        run_missing(configs, store, sources=sources, engine=poisoned, **QUIET)
+    assert sorted(record.config.seed for record in store.records()) == [1, 2, 4, 5]
+
+
+def test_a_population_without_memory_is_split(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(3)
+    trainer = f"{TRAINERS}:need_memory_for_one"
+    run_missing(configs, store, sources=sources, engine=engine(population=3, trainer=trainer), **QUIET)
+    check_equal(store, undisturbed)
+
+
+def test_a_worker_that_hangs_is_replaced(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(2)
+    hanging = engine(hang_seconds=4, trainer=f"{TRAINERS}:hang_once")
+    run_missing(configs, store, sources=sources, engine=hanging, **QUIET)
+    assert os.path.exists(os.environ["BLURBSTUDY_TEST_FLAG"])
+    check_equal(store, undisturbed)
+
+
+def test_a_stopped_worker_process_is_replaced(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(3, epochs=4)
+    thread, results = in_background(configs, store, sources, hang_seconds=4)
+    while not workers():
+        time.sleep(0.05)
+    stopped = workers()[0]
+    stopped.suspend()
+    thread.join(timeout=300)
+    assert results["failures"] == [] and not stopped.is_running()
+    check_equal(store, undisturbed)
+
+
+def test_a_machine_of_another_version_is_named(cluster, store, wanted):
+    configs, sources, _ = wanted(1)
+    other = engine(trainer=f"{TRAINERS}:send_another_run")
+    with pytest.raises(StoreError, match="has another version of blurbstudy; install the same one on all machines"):
+        run_missing(configs, store, sources=sources, engine=other, **QUIET)
+    assert store.ids() == []
+
+
+def test_a_killed_driver_goes_on_where_it_was_and_two_drivers_share_the_runs(cluster, store, wanted):
+    configs, sources, undisturbed = wanted(10, epochs=4)
+    write_plan(store, configs, sources=sources)
+    command = [sys.executable, "-c", DRIVER, str(store.folder), cluster.address]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not store.ids():
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    finished = len(store.ids())
+    pair = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], outputs
+    assert finished < 10
+    check_equal(store, undisturbed)
+
+
+def test_a_full_disk_keeps_what_is_finished_and_the_sweep_goes_on_once_there_is_room(cluster, small_disk, wanted):
+    configs, sources, undisturbed = wanted(4)
+    disk, fill, make_room = small_disk
+    store = RunStore(disk / "store")
+    shutil.copytree(undisturbed.folder, store.folder, ignore=shutil.ignore_patterns("runs", "leases"))
+    fill(leave=40_000)  # a record takes 12,000
+    with pytest.raises(StudyError, match="no space is left on the disk"):
+        run_missing(configs, store, sources=sources, engine=engine(), **QUIET)
+    assert 0 < len(store.ids()) < 4
+    make_room()
+    run_missing(configs, store, sources=sources, engine=engine(), **QUIET)
+    check_equal(store, undisturbed)
+
+
+def test_slots_are_the_cpus_of_all_machines(cluster):
+    assert cluster_slots() == ("cpu", 2)
+    with pytest.raises(StudyError, match="the Ray cluster has no GPU; use auto or cpu"):
+        cluster_slots("cuda")
