@@ -57,7 +57,7 @@ class InputReader:
             task=self.sources.task(config.task),
             features=self._tokenize(config, checkpoint),
             gold=self._gold(config),
-            train_subset=self._train_subset(config),
+            train_subset=self.train_subset(config),
         )
 
     def checkpoint(self, config: RunConfig) -> Checkpoint:
@@ -73,7 +73,8 @@ class InputReader:
             self._fold = None
         return self._checkpoint[1]
 
-    def _train_subset(self, config: RunConfig) -> np.ndarray | None:
+    def train_subset(self, config: RunConfig) -> np.ndarray | None:
+        """Indices of the training examples of a run on a share of train; None: all."""
         if config.train_share == 1:
             return None
         task = self.sources.task(config.task)

@@ -95,7 +95,9 @@ class CommonParameters(Model):
     encoder_remarks: dict[str, str] = Field(description="name: a remark shown with every number of that encoder")
     tasks: TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
     seeds: Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
-    engine: EngineName = Field(default="local", description="local; ray: a Ray cluster trains the runs; worker: `blurbstudy work` does")
+    engine: EngineName = Field(
+        default="local", description="local; ray: a Ray cluster trains the runs; worker: `blurbstudy work` does"
+    )
     device: Device = Field(description="auto (cuda, then cpu), cpu or cuda")
     workers: int = Field(ge=0, le=1024, description="processes on a CPU; 0: one per core")
     population: int = Field(ge=0, le=4096, description="runs trained at once; 0: as many as suit the device")

@@ -2,9 +2,14 @@
 
 import json
 import os
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,8 +109,8 @@ def test_the_name_of_a_search_holds_what_determines_its_trials(make_search):
 def run(make_search, store, references, scored, tmp_path):
     """Runs one search in a database of its own; the result."""
 
-    def run_one(*, trials=8, batch_size=4, database="searches", make=scored, **of_search):
-        url = f"sqlite:///{tmp_path / database}.sqlite3"
+    def run_one(*, trials=8, batch_size=4, database="searches", url=None, make=scored, **of_search):
+        url = url or f"sqlite:///{tmp_path / database}.sqlite3"
         given = {"trials": trials, "batch_size": batch_size, "database": SearchDatabase(url), "store": store}
         (found,) = run_searches([make_search(**of_search)], references=references, make=make, **given)
         return found
@@ -319,3 +324,55 @@ def test_search_reads_records_in_one_function_alone():
     inside, elsewhere = body[1].split("\ndef ", 1)[0], body[0] + body[1].split("\ndef ", 1)[1]
     assert 'scored(record, "dev")' in inside and "scored(" not in elsewhere
     assert ".predictions" not in source and '"test"' not in source
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    """The URL of a database of a PostgreSQL server that is started for these tests."""
+    pytest.importorskip("psycopg", reason="the extra `cluster` is not installed")
+    installed = [shutil.which("postgres"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")))]
+    binary = next((Path(path).resolve() for path in installed if path), None)
+    if binary is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has at most 107 characters
+    user = None
+    if os.geteuid() == 0:  # which the server refuses
+        user = "postgres"
+        shutil.chown(folder, user)
+    options = {"user": user, "check": True, "capture_output": True, "cwd": folder}
+    subprocess.run([binary.parent / "initdb", "-D", "data", "-U", "study", "--auth=trust", "--no-sync"], **options)
+    server = subprocess.Popen(
+        [binary, "-D", "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+        user=user,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    ready = [binary.parent / "pg_isready", "-h", folder, "-U", "study", "-d", "postgres"]
+    while subprocess.run(ready, capture_output=True, check=False).returncode:
+        assert server.poll() is None
+        time.sleep(0.1)
+    yield f"postgresql+psycopg://study@/postgres?host={folder}"
+    server.send_signal(signal.SIGINT)  # ends its connections
+    server.wait()
+    shutil.rmtree(folder)
+
+
+def test_a_search_in_postgresql_tries_what_it_tries_in_a_file_and_goes_on_after_an_interruption(
+    postgresql, run, scored
+):
+    in_file = run(trials=8)
+    part = run(trials=8, url=postgresql, make=lambda configs: scored(configs, stop_after=3))
+    assert not part.is_finished
+    again = run(trials=8, url=postgresql)
+    assert again.trials == in_file.trials and again.best == in_file.best
+
+
+def test_two_processes_search_in_one_postgresql_database_and_agree_afterwards(postgresql, run):
+    with ThreadPoolExecutor(2) as pool:
+        pair = [pool.submit(run, trials=6, batch_size=2, url=postgresql, seeds=(7, 8)) for _ in range(2)]
+        finished = [one.result(timeout=120) for one in pair]
+    assert all(found.is_finished for found in finished)
+    tried = {trial.runs for found in finished for trial in found.trials}
+    later = run(trials=6, url=postgresql, seeds=(7, 8))
+    assert later.is_finished and {trial.runs for trial in later.trials} <= tried

@@ -138,8 +138,9 @@ class _Sweep:
         self.ray, self.engine, self.state = ray, engine, state
         self.store, self.device = state.trainer.store, state.trainer.device
         self.reader = InputReader(self.store, state.trainer.sources)
-        self.sources = sources_to_dict(state.trainer.sources)
-        self.sources["encoders"] = {name: e | {"path": None} for name, e in self.sources["encoders"].items()}
+        sources = sources_to_dict(state.trainer.sources)
+        encoders = {name: encoder | {"path": None} for name, encoder in sources["encoders"].items()}
+        self.sources = ray.put(sources | {"encoders": encoders, "data_folder": None})
         self.waiting = deque(range(len(state.populations)))
         self.leased_elsewhere: list[int] = []
         self.running: dict[ObjectRefGenerator, _Running] = {}
@@ -190,28 +191,27 @@ class _Sweep:
                     self.state.on_message(index, Failed(error=flat_message(error)))
 
     def _start(self, index: int, population: Population, lease: contextlib.ExitStack) -> None:
-        request, inputs = self._request(population)
-        generator = self.remote.remote(request, *inputs)
-        self.running[generator] = _Running(index, {config.id: config for config in population}, lease)
-
-    def _request(self, population: Population) -> tuple[task.TaskRequest, Sequence[ObjectRef[Any]]]:
-        """The task of a population; its encoder, and its features and gold labels, are in the object store once."""
-        first, recipe = population[0], population[0].recipe
-        encoder = (first.encoder_fingerprint,)
-        data = (first.task, first.data_fingerprint, *encoder, recipe.max_length, recipe.layout, *fold_of(first))
-        inputs = self.reader.read(first)
-        for key, values in ((encoder, dataclasses.replace(inputs.checkpoint, path=None)), (data, None)):
-            if key not in self._inputs:
-                self._inputs[key] = self.ray.put(values or (inputs.task, inputs.features, inputs.gold))
+        first = population[0]
         request = task.TaskRequest(
             trainer=self.engine.trainer,
             configs=[config.to_dict() for config in population],
             device=self.device,
-            sources=self.sources,
-            train_subset=inputs.train_subset,
+            train_subset=self.reader.train_subset(first),
             divide=not self.engine.population,
         )
-        return request, (self._inputs[encoder], self._inputs[data])
+        generator = self.remote.remote(request, *self._inputs_of(first))
+        self.running[generator] = _Running(index, {config.id: config for config in population}, lease)
+
+    def _inputs_of(self, config: RunConfig) -> Sequence[ObjectRef[Any]]:
+        """The sources, the run's encoder, and its features and gold labels; each is put into the object store once."""
+        recipe, encoder = config.recipe, (config.encoder_fingerprint,)
+        data = (config.task, config.data_fingerprint, *encoder, recipe.max_length, recipe.layout, *fold_of(config))
+        if data not in self._inputs:
+            inputs = self.reader.read(config)
+            if encoder not in self._inputs:
+                self._inputs[encoder] = self.ray.put(dataclasses.replace(inputs.checkpoint, path=None))
+            self._inputs[data] = self.ray.put((inputs.task, inputs.features, inputs.gold))
+        return self.sources, self._inputs[encoder], self._inputs[data]
 
     def _receive(self) -> None:
         if not self.running:

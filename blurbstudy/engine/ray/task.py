@@ -39,7 +39,6 @@ class TaskRequest:
     trainer: str  # MODULE:FUNCTION that is called with request, emit and the inputs from the object store
     configs: Sequence[JsonMapping]
     device: str  # cpu | cuda
-    sources: JsonMapping  # of `sources_to_dict`
     train_subset: np.ndarray | None = None  # as of PopulationInputs
     divide: bool = True  # train a part at a time where the GPU has too little memory for all
 
@@ -73,10 +72,15 @@ def kill_process(pid: int) -> None:
 def train(
     request: TaskRequest,
     emit: Emit,
+    sources: JsonMapping,
     checkpoint: Checkpoint,
     data: tuple[Task, Mapping[str, Features], Gold | None],
 ) -> None:
-    """Train a population in this process."""
+    """Train a population in this process.
+
+    Args:
+        sources: of `sources_to_dict`.
+    """
     import torch
 
     from ...config import run_config_from_dict
@@ -106,7 +110,7 @@ def train(
     )
     trainer = PopulationTrainer(
         RunStore("."),  # not written: the records go to the driver
-        sources=sources_from_dict(request.sources),
+        sources=sources_from_dict(sources),
         device=request.device,
         on_record=on_record,
         read_inputs=lambda _: inputs,
