@@ -3,15 +3,16 @@
     python benchmarks/cluster.py nodes|overhead [--repeats 3]
     python benchmarks/cluster.py tasks [--tasks 18000] [--cpus 64] [--seconds 0.5]
 
-`nodes` and `overhead` train the same 60 runs (three tasks of mini-BLURB, a shipped encoder), each time in a fresh process
-and a fresh store, alternating between the two sides. The clock starts when data, encoder and cluster are ready; the
-start of Ray is given apart. `tasks` trains nothing: its tasks sleep, and the driver is measured.
+`nodes` and `overhead` train the same 60 runs (three tasks of mini-BLURB, a shipped encoder), each time in a fresh
+process and a fresh store, alternating between the two sides. The clock starts when data, encoder and cluster are ready;
+the start of Ray is given apart. `tasks` trains nothing: its tasks sleep, and the driver is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def sleep_and_send(request, emit, record, seconds):
 
     for config in request.configs:
         time.sleep(seconds)
-        emit("record", record=replace(record, config=run_config_from_dict(config)), node="")
+        emit("record", record=replace(record, config=run_config_from_dict(config)))
     emit("finished")
 
 
@@ -110,7 +111,7 @@ def _start_nodes(count: int) -> None:
     for _ in range(count):
         cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
 
 
 def _many_tasks(count: int, *, cpus: int, seconds: float) -> dict[str, float]:
@@ -132,7 +133,7 @@ def _many_tasks(count: int, *, cpus: int, seconds: float) -> dict[str, float]:
         recipe = Recipe(epochs=1, max_length=32, n_evaluations=1)
         configs = [sources.run_config("BIOSSES", "BERT", recipe=recipe, seed=seed) for seed in range(count + 1)]
         example = run_missing(configs[:1], store, sources=sources, engine=LocalEngine(device="cpu"), progress="silent")
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         pair = ray.put(example[configs[0].id]), ray.put(seconds)
         engines._Sweep._inputs_of = lambda *_: pair  # type: ignore[attr-defined]
         engine = engines.RayEngine(device="cpu", population=1, trainer="benchmarks.cluster:sleep_and_send")
@@ -147,11 +148,8 @@ def _many_tasks(count: int, *, cpus: int, seconds: float) -> dict[str, float]:
             start = time.perf_counter()
             failures: Sequence = engine.run(configs[1:], store, sources=sources, on_progress=on_progress)
             took = time.perf_counter() - start
-        workers = sum(
-            p.memory_info().rss
-            for p in psutil.process_iter()
-            if "ray::" in " ".join(p.info.get("cmdline") or p.cmdline())
-        )
+        named = psutil.process_iter(["cmdline", "memory_info"])
+        workers = sum(p.info["memory_info"].rss for p in named if "ray::" in " ".join(p.info["cmdline"] or ()))
         start = time.perf_counter()
         with open_index(store) as index:
             index.count_other_versions()

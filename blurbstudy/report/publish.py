@@ -6,7 +6,7 @@ import io
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, cast
@@ -95,7 +95,9 @@ def publish_store(
         published[published_file(task, data, "npz")] = stream.getvalue()
         on_progress("publishing", done, len(groups))
     file = folder / ARCHIVE
-    values = (_published_record(store, record) for record in records)
+    names = sorted({str(record.environment["machine"]) for record in records if "machine" in record.environment})
+    machines = {name: number for number, name in enumerate(names, 1)}
+    values = (_published_record(store, record, machines=machines) for record in records)
     write_archive(file, records=values, facts=_facts(store), published=published)
     summary = PublishSummary(
         file=file,
@@ -144,11 +146,14 @@ def _datasets(store: RunStore) -> list[tuple[str, str]]:
     return [(task, data) for task, data in datasets if store.has_gold(task, data, "train")]
 
 
-def _published_record(store: RunStore, record: RunRecord) -> JsonObject:
-    """A record as its file has it, without predictions."""
+def _published_record(store: RunStore, record: RunRecord, *, machines: Mapping[str, int]) -> JsonObject:
+    """A record as its file has it, without predictions, its machine by number."""
     path = store.folder / "runs" / record.id[:2] / f"{record.id}.json"
     values = json.loads(path.read_text(encoding="utf-8"))
-    return values | {"predictions": {}, "probabilities": {}, "last_predictions": {}}
+    environment = values["environment"]
+    if "machine" in environment:
+        environment = environment | {"machine": f"machine {machines[environment['machine']]}"}
+    return values | {"predictions": {}, "probabilities": {}, "last_predictions": {}, "environment": environment}
 
 
 def _seeds_cells(store: RunStore) -> list[Sequence[RunRecord]]:

@@ -6,7 +6,7 @@ another within a group (an encoder, usually) and a column (a task, or the mean o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -196,6 +196,7 @@ class Results:
         records = [self.records[config.id] for config in configs if config.id in self.records]
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records})
         runs = f"{len(records)} runs" if len(records) == len(configs) else f"{len(records)} of {len(configs)} runs"
+        runs += trained_where(records)
         seed_methods = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
         example_methods = format_methods([summary.example_method for summary in self.summaries.values()])
         parts = [
@@ -209,6 +210,14 @@ class Results:
             parts.append(f"95% intervals over seeds: {over_seeds}; over test examples: {example_methods}")
         parts += [f"{column.label}: {column.note}" for column in self.grid.columns if column.note]
         return parts + [f"{name}: {text}" for name, text in self.grid.notes.items()]
+
+
+def trained_where(records: Iterable[RunRecord]) -> str:
+    """` by Ray on 3 machines`; '' for runs of this machine's engine on one machine."""
+    environments = [record.environment for record in records]
+    machines = {environment["machine"] for environment in environments if environment.get("machine")}
+    by_ray = " by Ray" if any(environment.get("engine") == "ray" for environment in environments) else ""
+    return by_ray + (f" on {len(machines)} machines" if len(machines) > 1 else "")
 
 
 def merge_captions(results: Sequence[Results]) -> str:

@@ -36,7 +36,7 @@ class RunRecord:
     probabilities: Mapping[str, list] = field(default_factory=dict)
     # If other weights than the last step's were selected: dev -> predictions of the last step's.
     last_predictions: Mapping[str, list] = field(default_factory=dict)
-    environment: JsonMapping = field(default_factory=dict)  # device, population, versions, commit, dropout
+    environment: JsonMapping = field(default_factory=dict)  # device, machine, engine, population, versions, commit
     threshold: float | None = (
         None  # of label sets, where dev chose it: the probability above which a label is predicted
     )

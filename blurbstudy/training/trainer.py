@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -271,6 +272,7 @@ class PopulationTraining:
             peak_bytes=peak_bytes(self.device),
             environment={
                 "device": describe_device(self.device),
+                "machine": platform.node(),
                 "population": self.size,
                 "threads": torch.get_num_threads(),
                 "dropout": "per-member",

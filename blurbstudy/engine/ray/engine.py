@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import time
 from collections import Counter, deque
@@ -28,7 +29,8 @@ from ..workers.process import available_cpus, worker_environment
 from . import task
 
 if TYPE_CHECKING:
-    from ray import ObjectRef, ObjectRefGenerator
+    from ray import ObjectRef
+    from ray._raylet import ObjectRefGenerator  # type: ignore[attr-defined]
 
 ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
 POLL_SECONDS = 0.5
@@ -94,7 +96,7 @@ def connect(address: str | None = None) -> None:
         os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
         options = {"num_cpus": available_cpus(), "include_dashboard": False}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **options)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # Ray raises many kinds
         remedy = "start it (ray start --head), or name another (--address)"
         raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
@@ -147,9 +149,10 @@ class _Sweep:
         self.losses: Counter[int] = Counter()  # by population: workers that died with it
         self.lost_machines: Counter[int] = Counter()
         self._inputs: dict[tuple, ObjectRef[Any]] = {}
-        resource = {"num_gpus": 1} if self.device != "cpu" else {"num_cpus": 1}
+        gpus = 0 if self.device == "cpu" else 1
         # Ray's own retries would train finished runs again.
-        self.remote = ray.remote(max_retries=0, num_returns="streaming", **resource)(task.run_task)
+        remote = ray.remote(num_cpus=1 - gpus, num_gpus=gpus, max_retries=0, num_returns="streaming")
+        self.remote = remote(task.run_task)
 
     def run(self) -> list[FailedPopulation]:
         """Until every population is trained, failed or skipped."""
@@ -247,19 +250,20 @@ class _Sweep:
             case "steps":
                 self.state.on_message(running.index, StepsDone(done=message["done"], total=message["total"]))
             case "record":
-                self._put(message["record"], running, node=message["node"])
+                self._put(message["record"], running)
             case "finished":
                 self._end(generator, Finished())
             case "failed":
                 self._end(generator, Failed(error=message["error"], out_of_memory=message["out_of_memory"]))
 
-    def _put(self, record: RunRecord, running: _Running, *, node: str) -> None:
+    def _put(self, record: RunRecord, running: _Running) -> None:
+        environment = {**record.environment, "engine": "ray"}
         if record.id not in running.runs:
             raise StoreError(
-                f"the machine {node} sent run {record.id}, which was not asked for: it has another version of "
-                "blurbstudy; install the same one on all machines"
+                f"the machine {environment.get('machine')} sent run {record.id}, which was not asked for: it has "
+                "another version of blurbstudy; install the same one on all machines"
             )
-        self.store.put(dataclasses.replace(record, environment={**record.environment, "node": node, "engine": "ray"}))
+        self.store.put(dataclasses.replace(record, environment=environment))
 
     def _end(self, generator: ObjectRefGenerator, message: Finished | Failed | Stopped) -> None:
         running = self.running.pop(generator)

@@ -6,7 +6,6 @@ A worker needs no shared disk, no data set and no run store: encoder and feature
 from __future__ import annotations
 
 import os
-import platform
 import queue
 import signal
 import threading
@@ -101,7 +100,7 @@ def train(
             emit("steps", done=done, total=total)
 
     def on_record(record: RunRecord) -> None:
-        emit("record", record=record, node=platform.node())
+        emit("record", record=record)
 
     torch.set_num_threads(1)
     task, features, gold = data

@@ -127,7 +127,7 @@ def test_folds_shares_and_several_tasks_give_the_local_engines_records(cluster, 
     configs, sources = runs(store)
     run_missing(configs, store, sources=sources, engine=engine(), **QUIET)
     check_equal(store, local)
-    assert all(record.environment["engine"] == "ray" and record.environment["node"] for record in store.records())
+    assert all(record.environment["engine"] == "ray" and record.environment["machine"] for record in store.records())
 
 
 def test_workers_killed_at_random_lose_nothing(cluster, store, wanted):
