@@ -13,13 +13,14 @@ STAMP := $(VENV)/.made-from-constraints
 PEERS := $(VENV)/.made-with-benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test test-slow lab check docs benchmark benchmark-gpu clean
+.PHONY: help setup report test test-slow soak lab check docs benchmark benchmark-gpu clean
 
 help:
 	@echo "make report   report the published records, run the demonstration, and write report/index.html;"
 	@echo "              SCALE=small runs that scale alone"
 	@echo "make test     run the tests (5 to 16 minutes on two cores)"
 	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
+	@echo "make soak     kill processes and machines of a Ray cluster at random for some minutes; nothing may be lost"
 	@echo "make lab      open copies of the notebooks (lab/) in JupyterLab"
 	@echo "make check    check lint, formatting and types"
 	@echo "make docs     regenerate docs/cli.md, and docs/findings.md from the published records"
@@ -58,7 +59,10 @@ test: $(STAMP)
 	$(BIN)/python -m pytest $(TESTS) -m "not slow" $(ARGS)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest $(TESTS) -m slow $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) -m "slow and not soak" $(ARGS)
+
+soak: $(STAMP)
+	$(BIN)/python -m pytest -n 0 -m soak -s $(ARGS)
 
 lab: $(STAMP)
 	$(BIN)/python notebooks/copy_for_lab.py lab

@@ -21,6 +21,7 @@ from .workers.messages import Failed, Finished, Message, Stopped, failure_messag
 from .workers.process import WorkerProcess
 
 RETRY_SECONDS = 0.2  # until a population is tried again that another command is training
+HANG_SECONDS = 3600.0  # without a step, after which a worker process is killed
 IDLE_SECONDS = 0.1  # between two looks at an empty queue
 
 
@@ -107,7 +108,7 @@ class RunWorker:
     def _train(self, population: Population) -> Iterator[Message]:
         ran_alone, start = self.slots.count == 1, time.monotonic()
         request = {"kind": "train", "configs": [config.to_dict() for config in population]}
-        for message in self._ensure_process().request(request):
+        for message in self._ensure_process().request(request, hang_seconds=HANG_SECONDS):
             if isinstance(message, Finished):
                 self.state.costs.record(population, time.monotonic() - start)
             if isinstance(message, Failed) and message.died and message.out_of_memory:

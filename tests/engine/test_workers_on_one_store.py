@@ -16,6 +16,7 @@ from blurbstudy.engine.sweep import run_missing
 from blurbstudy.engine.sweep_state import FAILURES
 from blurbstudy.engine.train_plan import train_plan, write_plan
 from blurbstudy.engine.worker_engine import WorkerEngine
+from blurbstudy.engine.workers.process import WorkerProcess
 from blurbstudy.errors import StudyError
 from blurbstudy.store.run_store import RunStore
 
@@ -189,3 +190,19 @@ def test_a_worker_on_a_full_disk_keeps_what_is_finished_and_goes_on_once_there_i
     make_room()
     train_plan(store, LocalEngine(device="cpu", workers=1, population=1), progress="silent")
     check_equal(store, undisturbed)
+
+
+def test_a_stopped_worker_process_is_killed_and_its_population_fails_with_the_reason(store, planned, monkeypatch):
+    configs, sources, _ = planned(2)
+    monkeypatch.setattr("blurbstudy.engine.run_worker.HANG_SECONDS", 3.0)
+    send = WorkerProcess._send
+
+    def send_and_stop(process, values):
+        send(process, values)
+        if values.get("kind") == "train" and values["configs"][0]["seed"] == 1:
+            os.kill(process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(WorkerProcess, "_send", send_and_stop)
+    engine = LocalEngine(device="cpu", workers=2, population=1)
+    with pytest.raises(StudyError, match="1 of 2 runs failed, 1 finished .* made no progress for 3 s: killed"):
+        run_missing(configs, store, sources=sources, engine=engine, **QUIET)

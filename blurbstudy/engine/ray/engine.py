@@ -22,6 +22,7 @@ from ..deadline import Deadline
 from ..inputs import InputReader
 from ..leases import claim_runs
 from ..populations import Population, PopulationTrainer, plan_populations
+from ..run_worker import HANG_SECONDS
 from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
@@ -50,7 +51,7 @@ class RayEngine:
     device: str = "auto"  # auto: cuda if the cluster has GPUs
     population: int = 0  # largest population; 0: as `default_population_size`
     max_losses: int = 3  # workers that a population may take down; 10 times as many machines
-    hang_seconds: float = 3600.0  # a task that sends no message for so long is killed, as if its worker had died
+    hang_seconds: float = HANG_SECONDS  # without a message, after which a worker is killed
     trainer: str = f"{task.__name__}:{task.train.__name__}"  # what runs in the workers
     deadline: Deadline = field(default_factory=Deadline)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class WorkerProcess:
             stderr=self._stderr,
             env=worker_environment(),
         )
+        self._hung_for = 0.0  # seconds without a message, after which it was killed
         self._send({"module": module, "setup": setup})
 
     @property
@@ -50,14 +52,13 @@ class WorkerProcess:
         """Whether it can serve another request."""
         return self._process.poll() is None
 
-    def request(self, values: JsonMapping) -> Iterator[Message]:
+    def request(self, values: JsonMapping, *, hang_seconds: float = threading.TIMEOUT_MAX) -> Iterator[Message]:
         """Send a request (JSON values) and yield its messages: any number of `StepsDone`, then one of another kind.
 
-        The death of the process is a `Failed` as well.
+        The death of the process is a `Failed` as well. It is killed once it has sent no message for `hang_seconds`.
         """
         self._send(values)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        while line := self._read_line(hang_seconds):
             message = decode(line)
             yield message
             if not isinstance(message, StepsDone):
@@ -78,8 +79,25 @@ class WorkerProcess:
             self._process.stdin.write(json.dumps(values).encode() + b"\n")
             self._process.stdin.flush()
 
+    def _read_line(self, seconds: float) -> bytes:
+        """The next line; b'' once the process is dead."""
+        assert self._process.stdout is not None
+        timer = threading.Timer(seconds, self._kill_hanging, [seconds])
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._process.stdout.readline()
+        finally:
+            timer.cancel()
+
+    def _kill_hanging(self, seconds: float) -> None:
+        self._hung_for = seconds
+        self._process.kill()
+
     def _explain_death(self) -> Failed:
         code = self._process.wait()
+        if self._hung_for:
+            return Failed(error=f"worker process made no progress for {self._hung_for:.0f} s: killed", died=True)
         self._stderr.seek(0)
         stderr = self._stderr.read().decode(errors="replace")
         out_of_memory = code in OOM_EXIT_CODES or mentions_out_of_memory(stderr)
