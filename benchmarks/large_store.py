@@ -2,13 +2,12 @@
 
     python benchmarks/large_store.py STORE [--records 18000]
 
-STORE: of a finished mini study. Its BIOSSES records are multiplied under other seeds in a copy. Each command runs twice;
-the first time it reads the records into the index of the local cache.
+STORE: of a finished mini study. Its BIOSSES records are multiplied under other seeds in a copy. Each command runs
+twice; the first time it reads the records into the index of the local cache.
 """
 
 from __future__ import annotations
 
-import _path  # noqa: F401
 import argparse
 import os
 import shutil
@@ -19,6 +18,8 @@ import time
 from dataclasses import replace
 from itertools import count, cycle, islice
 from pathlib import Path
+
+import _path  # noqa: F401
 
 from blurbstudy.store.run_store import RunStore
 

@@ -51,6 +51,7 @@ WRONG = {  # command -> what is said
     ("run", "-p", "tasks", "BIOSES"): "tasks='BIOSES': must be a list; write -p tasks '[BIOSSES]'; tasks is: BLURB",
     ("run", "-p", "encoders", "x"): "encoders='x': must be a mapping; write -p encoders '{NAME: x}'",
     ("run", "-p", "device", "gpu"): "device='gpu': must be 'auto', 'cpu' or 'cuda' (did you mean 'cuda'?)",
+    ("run", "--address", "auto"): "--address auto is of a Ray cluster; add --engine ray",
     ("run", "--engine", "slurm"): "engine='slurm': must be 'local', 'ray' or 'worker'",
     ("work", "--store", "none"): "none: has no plan of the wanted runs; write one: blurbstudy run --plan-only",
     ("work", "--device", "gpu"): "did you mean 'cuda'?",

@@ -1,5 +1,7 @@
 """Study: parameters are checked before anything runs, and a report runs nothing."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -12,6 +14,7 @@ from blurbstudy.stabilizers import Freeze, Reinitialize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
 from blurbstudy.study.conditions import technique_grid
+from blurbstudy.study.grid import trained_where
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.tables.header import Header
@@ -157,6 +160,15 @@ def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatc
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
     with pytest.raises(ParameterError, match="no data: name the folder of the BLURB datasets .*BLURBSTUDY_DATA"):
         _ = make_study(data=None).data
+
+
+def test_captions_say_whether_ray_and_how_many_machines_trained(make_record):
+    def records(*environments):
+        return [replace(make_record(), environment=environment) for environment in environments]
+
+    assert trained_where(records({}, {"machine": "a"}, {"machine": "a"})) == ""
+    assert trained_where(records({"machine": "a"}, {"machine": "b"})) == " on 2 machines"
+    assert trained_where(records({"machine": "a", "engine": "ray"}, {"machine": "b"})) == " by Ray on 2 machines"
 
 
 def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_study):
