@@ -76,8 +76,8 @@ def run(
     Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows the
     finished runs, and the same command resumes.
     """
-    start = time.time()
-    deadline = deadline_after(minutes, start=start)
+    deadline = deadline_after(minutes, start=time.time())
+    signal.signal(signal.SIGTERM, _on_sigterm)
     overrides = parse_overrides(parameter, data=data, store=store) | ({"engine": engine} if engine else {})
     if address:
         if overrides.get("engine") != "ray":
@@ -141,7 +141,7 @@ def work(
     from ..engine.engine import LocalEngine  # with torch: after all checks
     from ..engine.train_plan import train_plan
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))  # a preempted job gives its leases back
+    signal.signal(signal.SIGTERM, _on_sigterm)
     engine = LocalEngine(device=device, workers=processes, isolated=True, deadline=deadline)
     result = train_plan(run_store, engine, wait=60 * wait)
     if result.reused and not result.trained and not result.missing:
@@ -149,6 +149,11 @@ def work(
     if n_left := sum(run_id not in run_store for run_id in deadline.skipped_runs):
         typer.echo(f"blurbstudy: time limit reached; {n_left} runs remain", err=True)
         raise typer.Exit(EXIT_TIME_UP)
+
+
+def _on_sigterm(*_: object) -> None:
+    """End as after Ctrl-C: a job that a scheduler preempts gives back the runs that it was training."""
+    sys.exit(INTERRUPTED)
 
 
 def deadline_after(minutes: float | None, *, start: float) -> Deadline:

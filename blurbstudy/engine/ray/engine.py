@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import logging
 import os
+import signal
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -96,11 +98,14 @@ def connect(address: str | None = None) -> None:
         environment = worker_environment()
         os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
         options = {"num_cpus": available_cpus(), "include_dashboard": False}
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # Ray raises many kinds
         remedy = "start it (ray start --head), or name another (--address)"
         raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray's own prints a stack trace
 
 
 def cluster_slots(device: str = "auto") -> tuple[str, int]:
