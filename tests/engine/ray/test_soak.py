@@ -24,7 +24,7 @@ from tests.engine.ray.test_ray_engine import DRIVER, NODE, workers
 from tests.engine.test_workers_on_one_store import check_equal, put_by, start_worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
-KILLS, RUNS = 50, 120
+KILLS, RUNS = 50, 240
 
 
 class Team:
