@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
 from ..config import Recipe
@@ -12,6 +13,9 @@ from ..stats.references import GoldReference, is_unscored, with_gold
 from ..tasks import Example
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
+from ..tasks.formats.lines import LineErrors, read_lines
+from ..tasks.formats.records import detect_content, json_records
+from ..tasks.prediction_files import WITHHELD, WITHHELD_COMMENT, WITHHELD_FILE
 from ..training.run_record import RunRecord
 
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
@@ -106,3 +110,39 @@ def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
     if caveats is None:
         return [NOT_SOUGHT]
     return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split]
+
+
+def withheld_caveat(path: Path, split: str, kept: int) -> list[Caveat]:
+    """That a minimum of confidence left predictions out of a file; [] if it did not.
+
+    Args:
+        kept: number of predictions in the file.
+    """
+    if not (count := _count_withheld(path)):
+        return []
+    text = (
+        f"{count} of {count + kept} predictions for {split} are left out, since predict had a --min-confidence: the "
+        "score is of the others, so precision may be higher and recall lower than the model's"
+    )
+    return [Caveat(kind=WITHHELD, split=split, count=count, total=count + kept, text=text)]
+
+
+def _count_withheld(path: Path) -> int:
+    """How many predictions a minimum of confidence left out of what `predict` wrote: the number in JSON lines, in a
+    column or in comments of CoNLL; rows of entities without a type.
+
+    Args:
+        path: the file, or brat folder; well-formed, as its readers check.
+    """
+    if path.is_dir():
+        return _count_withheld(path / WITHHELD_FILE) if (path / WITHHELD_FILE).is_file() else 0
+    if detect_content(path) == "json":
+        values = (record.get(WITHHELD) for _, record in json_records(path, LineErrors(path)))
+        return sum(value for value in values if isinstance(value, int))
+    lines = read_lines(path)
+    header, *rows = [line.split("\t") for line in lines] or [[]]
+    if header[0] == "id" and header[2:3] == [WITHHELD]:
+        return sum(int(row[2]) for row in rows if row[2:3] and row[2].isdecimal())
+    if header[:4] == ["id", "start", "end", "type"]:
+        return sum(row[3:4] == [""] for row in rows)
+    return sum(int(match[1]) for line in lines if (match := WITHHELD_COMMENT.fullmatch(line)))

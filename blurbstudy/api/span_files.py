@@ -20,10 +20,10 @@ from ..tasks.custom.files import display_path, file_formats
 from ..tasks.custom.formats import FORMATS, TEXTS
 from ..tasks.custom.spans import DOCUMENTS, span_documents
 from ..tasks.formats.lines import LineErrors, describe_columns, quote, raise_data_error, read_lines
-from ..tasks.formats.records import first_record, json_records
+from ..tasks.formats.records import first_record
 from ..tasks.formats.span_checks import SpanChecks
 from ..tasks.formats.standoff import Entity, StandoffDocument, read_brat, standoff_files
-from ..tasks.prediction_files import fitting_names, unescape
+from ..tasks.prediction_files import WITHHELD_FILE, fitting_names, unescape
 from ..tasks.task import CustomForm, split_tags
 
 TSV_COLUMNS = ["id", "start", "end", "type", "text"]  # of predict's TSV, before the probability
@@ -151,7 +151,7 @@ def _read_documents(
         texts |= {document.id: document.text for document in gold}
         texts = {name: gold[place].text for name, place in by_predict.items() if place >= 0} | texts
         documents = read_brat(path, discontinuous=custom.discontinuous, checks=checks, texts=texts)
-        passed_over = standoff_files(path).passed_over.total()
+        passed_over = standoff_files(path).passed_over.total() - (path / WITHHELD_FILE).is_file()
         notes = [f"{passed_over} other files of the folder are passed over"] if passed_over else []
     else:
         form = file_formats({"test": path}, None, tags=True)["test"]
@@ -162,9 +162,6 @@ def _read_documents(
         )
         documents, counts = span_documents(path, assign_columns(part, path, form, {}))
         notes, checks = list(counts.sentences()), SpanChecks()
-        records = json_records(path, LineErrors(path)) if form == "span-jsonl" else ()
-        if withheld := sum(int(record.get("withheld") or 0) for _, record in records):
-            notes.append(f"{withheld} entities are left out, since predict had a --min-confidence")
     if checks.trusted or checks.skipped:
         notes.append(f"{checks.trusted or checks.skipped} entities whose text differs from the document's")
     if n := _discontinuous(documents):
@@ -194,6 +191,8 @@ def _read_tsv(
             errors.add(number, describe_columns(line), header.replace("\t", ", "), "restore the line")
             continue
         name, start, end, kind, surface = cells[: len(TSV_COLUMNS)]
+        if not kind:  # below the minimum of confidence
+            continue
         if (position := names.get(name)) is None:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {task.name} {split}", "correct the line")
         elif position == -1:

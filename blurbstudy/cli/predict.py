@@ -166,7 +166,9 @@ def _predict(
         from ..tables.calibration import calibration_html
 
         appendix = calibration_html(directory.run)
-    output = resumable.open_output(to, sys.stdout, task, output_name, settings=settings, appendix=appendix)
+    output = resumable.open_output(
+        to, sys.stdout, task, output_name, settings=settings, appendix=appendix, withholds=coverage is not None
+    )
     if known:
         from ..inference.model_directory.card_calibration import summary as summary_of_calibration
 

@@ -58,6 +58,7 @@ class Prediction:
     score: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)  # label -> probability
     withheld: int | None = None  # predictions below the minimum of confidence, left out; None: no minimum
+    withheld_entities: tuple[Entity, ...] = ()
 
     @property
     def id(self) -> str:

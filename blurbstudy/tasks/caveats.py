@@ -35,7 +35,7 @@ class Caveat:
 
     kind: str
     split: str
-    count: int  # examples, mentions or sub-words
+    count: int  # examples, mentions, sub-words or predictions
     total: int
     text: str  # a sentence
     examples: tuple[int, ...] = ()  # leakage: indices in the split

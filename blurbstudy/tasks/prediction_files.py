@@ -23,6 +23,9 @@ from .formats.records import detect_content, json_records
 from .task import Example, Task, as_predicted, split_labels, split_tags
 
 HEADER = "id\tprediction"
+WITHHELD = "withheld"  # key of the number of predictions below a minimum of confidence
+WITHHELD_FILE = f"{WITHHELD}.tsv"  # in a brat folder: such entities
+WITHHELD_COMMENT = re.compile(rf"# {WITHHELD} = (\d+)")  # before a sentence
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -241,7 +244,7 @@ def _expected_value(task: Task, value: str) -> str:
 
 
 def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
-    sentences = list(read_sentences(path))
+    sentences = [_without_comment(block) for block in read_sentences(path)]
     _check_sentences(path, sentences, examples, of)
     errors = LineErrors(path)
     predictions = []
@@ -265,6 +268,13 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
         predictions.append(as_predicted(" ".join(tags), task))
     errors.raise_first()
     return predictions
+
+
+def _without_comment(block: Block) -> Block:
+    """The sentence without what `predict` notes before it."""
+    if not WITHHELD_COMMENT.fullmatch(block.lines[0]):
+        return block
+    return Block(block.first + 1, block.document, block.lines[1:])
 
 
 def _tag_remedy(tag: str, task: Task) -> str:

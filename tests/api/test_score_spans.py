@@ -175,15 +175,6 @@ def test_spans_of_every_format_are_scored_as_by_hand(tmp_path, name, seed):
     assert score_file(tmp_path / f"gold_{name}", task, tmp_path).score == 1
 
 
-def test_entities_that_predict_withheld_are_counted_beside_the_score(tmp_path):
-    texts = {"a": "aspirin and IL-6", "b": "none here"}
-    task = gold_task(tmp_path, texts, {"a": [(0, 7, "Drug")], "b": []})
-    rows = [{**row, "withheld": n} for row, n in zip(records(texts, {"a": [], "b": []}), (2, 1), strict=True)]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    scored = score_file(tmp_path / "p.jsonl", task, tmp_path)
-    assert scored.notes == ("predictions: 3 entities are left out, since predict had a --min-confidence",)
-
-
 def test_the_report_has_counts_of_every_type_and_what_is_left_out(tmp_path):
     texts = {"a": "aspirin and IL-6 and naloxone", "b": "none here"}
     gold = {"a": [(0, 7, "Drug"), (12, 16, "Gene")], "b": []}
