@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from ..config import Recipe
+from ..config import JsonMapping, Recipe
+from ..inference.model_directory.card_calibration import weighting
 from ..stats.classes.class_report import usual_runs
 from ..stats.references import GoldReference, is_unscored, with_gold
-from ..tasks import Example
+from ..tasks import Example, Task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
 from ..tasks.formats.lines import LineErrors, read_lines
@@ -21,6 +22,9 @@ from ..training.run_record import RunRecord
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
 
 
+WEIGHTED = "weighted"  # kind of caveat: what probabilities are of
+
+
 def caveats_of_runs(
     caveats: Sequence[Caveat], records: Sequence[RunRecord], reference: GoldReference
 ) -> tuple[Caveat, ...]:
@@ -29,7 +33,27 @@ def caveats_of_runs(
     def predictions(split: str) -> list[Sequence[str | float]]:
         return [record.predictions[split] for record in usual_runs(records, reference, split=split)]
 
-    return tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
+    scored = tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
+    recipe = records[0].config.recipe if records else Recipe()
+    splits = [s for s in ("dev", "test") if s in reference.gold and not (s == "dev" and recipe.train_on_dev)]
+    weighted = [
+        caveat
+        for split in splits
+        for caveat in weighted_caveat(recipe.to_dict(), reference.task, split, n=len(reference.gold[split].gold))
+    ]
+    return (*scored, *weighted)
+
+
+def weighted_caveat(recipe: JsonMapping, task: Task, split: str, *, n: int) -> list[Caveat]:
+    """That the recipe moves the probabilities of n examples away from the labels' frequencies; [] if it does not."""
+    if not (trained := weighting(recipe)) or task.output == "score":
+        return []
+    ranked = "ROC AUC and average precision, " if task.output != "token_labels" else ""
+    text = (
+        f"trained with {trained}: probabilities are not those of the labels' frequencies, which changes {ranked}"
+        "calibration error and Brier score"
+    )
+    return [Caveat(kind=WEIGHTED, split=split, count=n, total=n, text=text)]
 
 
 def caveats_of_predictions(
@@ -109,7 +133,12 @@ def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
     """The caveats of a split, for the lines that follow its score."""
     if caveats is None:
         return [NOT_SOUGHT]
-    return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split]
+    return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split and caveat.kind != WEIGHTED]
+
+
+def weighted_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
+    """Those of probabilities, for the lines that follow their scores."""
+    return [f"caveat: {c.sentence()}" for c in caveats or () if c.split == split and c.kind == WEIGHTED]
 
 
 def withheld_caveat(path: Path, split: str, kept: int) -> list[Caveat]:

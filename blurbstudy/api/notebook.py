@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from ..tasks.custom.files import is_standoff_folder
 from ..tasks.folds import OFFICIAL, parse_splits
 from ..tasks.formats.lines import clip
 from ..tasks.formats.python_records import is_records
+from .caveats import weighted_caveat
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
 from .predictions import Predictions
@@ -147,9 +149,11 @@ def evaluate(
     predictor = Predictor(read_model(path), device=device)
     examples = read_split(known_task, folder, split=split)
     predicted, probabilities = predict_examples(predictor, known_task, examples)
-    return score_examples(
+    scored = score_examples(
         predicted, examples, known_task, folder, split=split, origin=str(path), probabilities=probabilities
     )
+    weighted = weighted_caveat(predictor.directory.run.get("recipe") or {}, known_task, split, n=scored.n)
+    return dataclasses.replace(scored, caveats=(*(scored.caveats or ()), *weighted))
 
 
 def predict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...config import JsonMapping
 from ..calibration import calibration_of
@@ -11,14 +11,28 @@ from .card_results import escape_cell, escape_text
 DIAGRAM = "reliability.svg"
 COLUMNS = ("", "As computed", "Calibrated", "Change")
 COVERAGE_COLUMNS = ("Minimum confidence", "Coverage in %", "Error in %", "Found in %")
+FAR = 5.0  # a caveat of temperatures above, or below its inverse; the search ends at 20
 SELECTION = "If dev also selected the run or its step, calibrated probabilities may be a little too high."
 
 
+def weighting(recipe: JsonMapping) -> str:
+    """What of a recipe moves probabilities away from the frequencies of labels; "" if nothing does."""
+    weights, gamma = recipe.get("class_weights", "none"), recipe.get("focal_gamma", 0)
+    parts = ["class_weights" if isinstance(weights, Mapping) else f"class_weights {weights}"] * (weights != "none")
+    return " and ".join(parts + [f"focal_gamma {gamma:g}"] * (gamma > 0))
+
+
 def summary(run: JsonMapping) -> str:
-    """How probabilities are calibrated, or why they are not."""
+    """How probabilities are calibrated, or why they are not, and what else they depend on."""
+    trained = weighting(run.get("recipe") or {})
+    more = f"; those of a model trained with {trained} are not the labels' frequencies" if trained else ""
     if (calibration := calibration_of(run)) is None:
-        return f"not calibrated: {run['calibration']['reason']}"
-    return f"calibrated by {calibration.describe()}"
+        return f"not calibrated: {run['calibration']['reason']}{more}"
+    far = [t for t in calibration.temperatures if not 1 / FAR <= t <= FAR]
+    if far:
+        listed = ", ".join(f"{t:.2f}" for t in sorted(far))
+        more = f"; a temperature so far from 1 ({listed}) may be a chance of dev: do not rely on it{more}"
+    return f"calibrated by {calibration.describe()}{more}"
 
 
 def error_rows(run: JsonMapping) -> list[list[str]]:
