@@ -180,6 +180,8 @@ def _predict(
         summary = predict_to_output(
             predictor, items, output, skip_errors=skip_errors, progress=progress, coverage=coverage
         )
+    if summary.columns:
+        typer.echo(f"read: {', '.join(f'{role} = {name}' for role, name in summary.columns.items())}", err=True)
     if coverage:
         typer.echo(f"{coverage.text(task)}{' (of this run)' if summary.resumed else ''}", err=True)
         if not raw_confidence and (tested := error_on_test(directory.run, coverage.minimum, task)):

@@ -42,14 +42,19 @@ def predictions_noun(task: Task) -> str:
     return {"token_labels": "entities", "multi_label": "predicted labels"}.get(task.output, "texts")
 
 
-def check_minimum(minimum: float, task: Task) -> None:
-    """Refuse a minimum where there is no probability.
+def check_minimum(minimum: float, task: Task, *, name: str = "--min-confidence") -> None:
+    """Refuse a minimum that is no probability, or where there is none.
+
+    Args:
+        name: of the argument, for messages.
 
     Raises:
-        ParameterError: the task predicts scores.
+        ParameterError: it is out of bounds, or the task predicts scores.
     """
+    if not 0 <= minimum <= 1:
+        raise ParameterError(f"{name} {minimum:g} is out of bounds; use 0 to 1")
     if task.output == "score":
-        raise ParameterError(f"--min-confidence is for probabilities, and {task.name} has scores; remove it")
+        raise ParameterError(f"{name} is for probabilities, and {task.name} has scores; remove it")
 
 
 def error_on_test(run: JsonMapping, minimum: float, task: Task) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DataError
@@ -49,6 +49,7 @@ class PredictionSummary:
     entities: int = 0  # of this run
     renamed: int = 0  # documents whose id is missing or not unique in the input
     comments: int = 0  # lines of comments left out
+    columns: Mapping[str, str] = field(default_factory=dict)  # role -> column that texts and ids are read from
     errors: ErrorLog = field(default_factory=ErrorLog)
 
 
@@ -79,6 +80,7 @@ def predict_to_output(
             for item in chunk:
                 summary.renamed += item.renamed
                 summary.comments += item.comments
+                summary.columns = summary.columns or item.columns
                 if isinstance(item.content, Document):
                     documents.append(item.content)
                 elif skip_errors:

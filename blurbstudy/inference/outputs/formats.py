@@ -143,9 +143,8 @@ def tsv_begin(task: Task, *, withholds: bool = False) -> str:
 def tsv_lines(prediction: Prediction, task: Task) -> str:
     rows: list[list[object]]
     if task.output == "token_labels":
-        both = [(e, e.type) for e in prediction.entities] + [(e, "") for e in prediction.withheld_entities]
-        both.sort(key=lambda pair: pair[0].start)
-        rows = [[e.start, e.end, kind, e.text, f"{e.probability:.{DIGITS}f}"] for e, kind in both]
+        pairs = prediction.entities_with_withheld()
+        rows = [[e.start, e.end, kind, e.text, f"{e.probability:.{DIGITS}f}"] for e, kind in pairs]
     elif prediction.score is not None:
         rows = [[f"{round_probability(prediction.score):.{DIGITS}f}"]]
     else:
