@@ -241,7 +241,7 @@ WRONG = [
     ("p.tsv", f"{HEAD}c\t0\t7\tDrug\taspirin\t0.9\n", r"line 2: found unknown id 'c'; expected the ids of .* test"),
     ("p.tsv", f"{HEAD}a\t0\t7\tDrug\n", r"line 2: found 4 columns"),
     ("p.tsv", f"{HEAD}a\t0\tx\tDrug\taspirin\t0.9\n", r"line 2: found .*; expected start and end as integers"),
-    ("p.tsv", f"{HEAD}a\t1\t8\tDrug\taspirin\t0.9\n", r"line 2: found 'spirin ' .*counted from 1; count characters"),
+    ("p.tsv", f"{HEAD}a\t1\t8\tDrug\taspirin\t0.9\n", r"line 2: found 'spirin ' .*counted from 1; count the document"),
     ("p.tsv", f"{HEAD}a\t0\t99\tDrug\taspirin\t0.9\n", r"line 2: found characters 0 to 99 of a text of 16"),
     ("p.json", json.dumps(ROWS[:1]), r"1 of 2 documents are missing, the first 'b'"),
     ("p.json", json.dumps([*ROWS, {**ROWS[0], "id": "c"}]), r"document 'c' is not in .* test \(2 documents"),

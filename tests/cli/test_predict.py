@@ -74,7 +74,11 @@ def test_documents_with_one_id_are_all_predicted_and_that_is_said(predict):
         err == "read: id = id, text = text\nwarning: 2 documents without an id of their own, numbered in the output\n"
     )
     code, out, err = predict("a.csv", "--columns", "id=")
-    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (0, "", ["1", "2", "3"])
+    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (
+        0,
+        "read: text = text\n",
+        ["1", "2", "3"],
+    )
 
 
 def test_comments_of_conll_files_are_no_words_and_are_counted(predict):

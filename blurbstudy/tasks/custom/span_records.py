@@ -31,6 +31,7 @@ KEYS = {  # field of an entity -> its keys in various tools
     "mention": ("mention", "surface", "text"),
 }
 FRAGMENTS = "fragments"  # key of the spans of a discontinuous entity, instead of start and end
+PASSAGE = "passage"  # key of the span of BioC's passage with the entity
 EXPECTED = '[{"start": 0, "end": 4, "type": "Gene"}] or [[0, 4, "Gene"]]'
 
 
@@ -95,7 +96,8 @@ def _document(
             return errors.add(number, f"an entity in {len(spans)} fragments", "one contiguous span", remedy)
         where = f"{path}, {errors.unit} {number}"
         surface, pieces = (mention, ()) if len(spans) == 1 else (None, tuple(spans))
-        if all([counts.checks.accepts(where, text, *span, surface) for span in spans]):
+        passage = value.get(PASSAGE) if isinstance(value, dict) else None
+        if all([counts.checks.accepts(where, text, *span, surface, passage=passage) for span in spans]):
             entities += [Entity(spans[0][0], spans[-1][1], kind, number, pieces) for kind in types]
     return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 
