@@ -267,6 +267,7 @@ TABLE: list[tuple[Any, ...]] = [
      "as is_train; expected labels only; name those that are labels (--columns label=pain+fever)"),
     ("reviewed among labels", SET, "a.csv", HOT.format(",reviewed", ",1", ",1"), "that may be no labels, as reviewed"),
     ("always 1", SET, "a.csv", HOT.format(",adult", ",1", ",1"), "that may be no labels, as adult"),
+    ("labels beside another variable", SET, "a.csv", HOT.format(",year", ",old", ",old"), "no labels, beside year"),
     ("labels beside a variable", SET, "a.csv", HOT.format(",age", ",40", ",50"), "that may be no labels, beside age"),
     ("labels beside ids that repeat", SET, "a.csv", HOT.format(",visit_id", ",V1", ",V1"),
      [("a", "pain"), ("b", "fever"), ("c", "fever,pain")]),

@@ -29,12 +29,16 @@ from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbe
 from ..formats.records import ANSWER, REJECTED, json_records
 from ..formats.spreadsheets import named_rows, table_rows
 from ..task import Example, Task
+from .arguments import number as as_number
 
 _NO_LABEL = re.compile(  # names of what is noted about a row
     r"(?i)^(is|was|in|use|for)[_ ]?(train|dev|val|valid|test|gold|dup)|^(train|test|dev|val|split|fold|id|index|flag)$"
     r"|review|check|verif|annotat|exclu|inclu|duplic|adjudic|confirm|approved|validated|[_ ]id$"
 )
 _ID = re.compile(r"(?i)[_ ]id$|^(split|fold|index)$")
+_SIZE = re.compile(  # names of numbers that tell of a text, not of what it is about
+    r"(?i)(^|[_ ])(year|month|date|len|length|words|tokens|chars|characters|sentences|count|num|number|size|page|line)$"
+)
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
@@ -91,10 +95,11 @@ def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collect
     marked = [name for name in names if set(columns[name]) <= BOOLEAN_VALUES.keys() and any(columns[name])]
     if len(marked) < 2:
         return []
-    variables = [  # a column of different texts or numbers in each row names it, as do ids
+    variables = [  # a column of different texts or numbers in each row names it, as do ids, years and lengths
         name
         for name in names
         if name and name not in marked and len(set(columns[name])) < len(columns[name]) and not _ID.search(name)
+        if not (_SIZE.search(name) and all(not value or as_number(value) is not None for value in columns[name]))
     ]
     doubtful = [name for name in marked if _NO_LABEL.search(name) or not any(map(FALSE.__contains__, columns[name]))]
     places = [fields.index(name) for name in marked]

@@ -93,7 +93,7 @@ def _label_set(value: object, task: Task) -> tuple[str, str]:
     if len(labels) < len(parts) and not task.form.marks and all(word in BOOLEAN_VALUES for word in labels):
         return "", "different labels, or marks in each row"
     if any("," in label for label in labels):
-        return "", "labels without commas"
+        return "", "labels without commas, which separate them in predictions: replace each, as by a semicolon"
     if task.labels and (wrong := [label for label in labels if label not in task.labels]):
         return "", f"{listed(task.labels, ' or ')}, not {quote(wrong[0])}"
     order = task.labels or sorted(labels)

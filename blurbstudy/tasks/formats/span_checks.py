@@ -27,6 +27,9 @@ SIMILAR = 0.5  # ratio of difflib from which on two texts may be the same
 MOST = 0.8  # share of nearly all
 AS_GIVEN = ""  # the way of counting of offsets from 0 with an exclusive end
 FROM_PASSAGE = "from the start of their passage"
+_UNSPACED = re.compile(  # scripts without blanks between words, and Korean, whose particles follow words
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 Problem = tuple[str, str, str]  # found, expected, remedy
 GO_ON = (
     "to go on, --trust-offsets keeps the offsets as they are and --skip-mismatched leaves such entities out "
@@ -202,4 +205,11 @@ def _is_at_words(text: str, start: int, end: int) -> bool:
     inner = text[start:end]
     if not inner or inner != inner.strip() or end > len(text):
         return False
-    return not any(0 < i < len(text) and text[i - 1].isalnum() and text[i].isalnum() for i in (start, end))
+    return not any(0 < i < len(text) and _are_joined(text[i - 1], text[i]) for i in (start, end))
+
+
+def _are_joined(before: str, after: str) -> bool:
+    """Whether no word ends between two characters: not where a script has no blanks, as in 发烧, nor in 10mg."""
+    if _UNSPACED.search(before + after):
+        return False
+    return before.isalnum() and after.isalnum() and before.isdigit() == after.isdigit()

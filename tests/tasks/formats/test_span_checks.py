@@ -151,6 +151,20 @@ def test_offsets_counted_in_another_way_are_named_and_never_trusted(tmp_path, co
     assert span_documents(tmp_path / "a", ner(tmp_path / "a", skip_mismatched=True))[1].checks.skipped == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "mentions"),
+    [
+        ("患者服用阿司匹林后发烧缓解。", ["阿司匹林", "发烧"]),
+        ("아스피린은 열을 내린다", ["아스피린", "열"]),
+        ("Give 10mg or 7g of it", ["10", "mg", "g"]),
+    ],
+)
+def test_spans_where_words_have_no_blanks_are_read(tmp_path, text, mentions):
+    documents = [(text + "." * i, [[text.index(m), text.index(m) + len(m), "X"] for m in mentions]) for i in range(6)]
+    (tmp_path / "a.json").write_text(json.dumps([{"text": t, "entities": spans} for t, spans in documents]))
+    assert ner(tmp_path / "a.json").labels == ("O", "B-X", "I-X")
+
+
 @pytest.mark.parametrize("title", ["On it.", "A study of the old drugs in men, of which few are new."])
 @pytest.mark.parametrize("with_text", [True, False])
 def test_offsets_in_passages_instead_of_the_document_are_refused(tmp_path, title, with_text):
