@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
-from ...tasks.custom.formats import NAMES
+from ...tasks.custom.formats import NAMES, refuse_unreadable
 from ...tasks.formats.lines import decode_lines, raise_data_error, read_text, refuse_binary, without_end
 from ...tasks.formats.python_records import json_lines
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
@@ -145,6 +145,7 @@ def _other_formats(task: Task) -> list[str]:
 
 
 def _detect_format(path: Path, task: Task) -> str:
+    refuse_unreadable(path)
     if content := detect_content(path):
         return NAMES.get(content, content)
     suffix = path.suffix.lower()

@@ -11,6 +11,7 @@ from ...config import JsonMapping
 from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
 from ...tasks.custom.columns import COLUMN_ALIASES, is_header, matching_fields, without_doubt
+from ...tasks.custom.formats import refuse_word_rows
 from ...tasks.custom.tabular import join_texts
 from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import decode_lines, listed, quote
@@ -46,6 +47,8 @@ def read_records(
             yield Item(record, bytes_read)
             continue
         roles = roles or _assign_columns(list(record), where, task, columns)
+        if format_name != "jsonl" and "words" in roles and isinstance(record.get(roles["words"]), str):
+            refuse_word_rows(where, list(record))
         name, is_valid = _id(record, roles, count)
         yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid, columns=roles)
 

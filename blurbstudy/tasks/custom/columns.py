@@ -11,10 +11,10 @@ from ...errors import DataError, ParameterError, any_of, did_you_mean
 from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
 from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
-from ..formats.records import ANSWER, is_answer
+from ..formats.records import ANSWER, JSON_SUFFIXES, is_answer
 from ..task import SPLITS, Task
 from .arguments import number
-from .formats import SPANS
+from .formats import SPANS, WORDS, refuse_word_rows
 from .span_records import ENDS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
 
@@ -39,8 +39,8 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
         *("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
         *("patient_id", "patientid", "subject_id"),
     ),
-    "words": ("words", "tokens"),
-    "tags": ("tags", "ner_tags", "labels"),
+    "words": WORDS,
+    "tags": ("tags", "ner_tags", "labels", "tag", "ner_tag"),
     "spans": (*SPANS, "label", "labels"),
     "type": ("type", "label", "entity_type", "category", "class", "tag"),
     "start": STARTS,
@@ -204,6 +204,8 @@ def _check_roles(task: Task, path: Path, fields: Sequence[str], roles: Mapping[s
     of_split = "" if split == "train" else f"{split}."
     for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
         if role not in roles:
+            if task.output == "token_labels" and not path.name.lower().endswith(JSON_SUFFIXES):
+                refuse_word_rows(path, fields)
             option = f"--columns {of_split}{role}=NAME, or {role}: NAME under columns: in the YAML"
             raise DataError(
                 f"{path}: cannot identify the column of the {role} among {listed(fields)}; name it ({option}), or by "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import DataError
@@ -54,18 +55,44 @@ def read_custom(path: Path, task: Task) -> list[Example]:
 AS_SPANS = {"csv": "span-csv", "tsv": "span-tsv"}  # format as named -> format of tagged text
 NAMES = {"json": "jsonl", "ndjson": "jsonl", "bioc": "jsonl"}  # other names of formats
 TEXTS = {"text", "sentence", "abstract", "document_text", "data"}  # keys of texts
-WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels")
+WORDS, TAGS = ("words", "tokens", "word", "token"), ("tags", "ner_tags", "labels")
 SPANS = ("entities", "spans", "annotations", "ents")  # columns (keys) of lists of entities
 
 WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
 _EXPORT = "export it as CoNLL 2003, or convert it to BioC"
+_TO_CSV = "save the sheet as CSV (UTF-8), or by pandas.read_excel(...).to_csv(..., index=False)"
+_TO_TEXT = "save its text as .txt, in UTF-8"
 _TO_JSON = "write it as JSON lines, in pandas and datasets by to_json(orient='records', lines=True)"
 UNREADABLE = {  # suffix -> what the file is, remedy
     ".spacy": ("spaCy's binary data", "write text and entities of each Doc as JSON lines"),
     ".xmi": ("UIMA's XMI", _EXPORT),
     ".parquet": ("a Parquet file", _TO_JSON),
     ".arrow": ("an Arrow file", _TO_JSON),
+    **dict.fromkeys((".pkl", ".pickle"), ("a pickle, which may run code", _TO_JSON)),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), ("a spreadsheet", _TO_CSV)),
+    **dict.fromkeys((".docx", ".doc", ".pdf", ".rtf"), ("a document with a layout", _TO_TEXT)),
+    ".gz": ("a file packed by gzip", "unpack it (gunzip)"),
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz"), ("a packed file", "unpack it")),
 }
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raise a DataError if the suffix of a file is of a kind that is not read; it names the way to convert."""
+    if path.is_file() and (known := UNREADABLE.get(path.suffix.lower())) is not None:
+        raise_data_error(str(path), known[0], "a format of docs/own-data.md", known[1])
+
+
+def refuse_word_rows(path: Path | str, fields: Sequence[str]) -> None:
+    """Raise a DataError if a table has a word in each row; it names the way to convert."""
+    word = next((name for name in fields if name.lower() in WORDS), None)
+    if word is not None:
+        sentence = next((name for name in fields if re.match(r"(?i)sent|doc", name)), "SENTENCE")
+        read = f'pandas.read_csv({str(path)!r}, na_values=[""], keep_default_na=False).ffill()'
+        write = 'agg(list).to_json("NEW.jsonl", orient="records", lines=True)'
+        raise DataError(
+            f"{path}: found a row per word ({word}); expected a text per row, CoNLL, or lists; to write lists: "
+            f"{read}.groupby({sentence!r}, sort=False).{write}"
+        )
 
 
 def detect_format(path: Path, *, tags: bool) -> str:
@@ -77,8 +104,7 @@ def detect_format(path: Path, *, tags: bool) -> str:
     Raises:
         DataError: it is of a tool whose files are not read, or cannot be read.
     """
-    if (known := UNREADABLE.get(path.suffix.lower())) is not None:
-        raise_data_error(str(path), known[0], "a format of docs/own-data.md", known[1])
+    refuse_unreadable(path)
     content = detect_content(path)
     if content == "json":
         return detect_tagged_format(path, "tagged-jsonl") if tags else "jsonl"

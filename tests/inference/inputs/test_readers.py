@@ -237,7 +237,7 @@ def test_unreadable_inputs_are_refused(tmp_path):
     with pytest.raises(DataError, match="no .txt files"):
         read(tmp_path / "empty")
     with pytest.raises(ParameterError, match="not a known format; pass --input-format"):
-        read(written(tmp_path, "a.docx", b"PK"))
+        read(written(tmp_path, "a.bin", b"PK"))
     with pytest.raises(ParameterError, match="'xml' is unknown; use auto, text"):
         read(written(tmp_path, "a.txt", "a"), format_name="xml")
     with pytest.raises(ParameterError, match="reads pairs of texts"):
