@@ -161,7 +161,7 @@ class FinetuneResult:
             notes += report_lines(self.by_class) if by_class else ranking_lines(self.by_class.ranking)
             notes += weighted_lines(self.caveats, self.by_class.split)
         notes += self.seeds.lines() if self.seeds else []
-        notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes.append(f"{format_count(self.sweep.trained, 'run')} trained, {self.sweep.reused} reused from {self.store}")
         notes += calibration_lines(self._calibrated()) if self.calibration else []
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 

@@ -145,7 +145,7 @@ class ResampledResult:
             ]
         notes += caveat_lines(self.caveats, POOLED)
         notes.append("not comparable with scores on the official split, which is another question")
-        notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes.append(f"{format_count(self.sweep.trained, 'run')} trained, {self.sweep.reused} reused from {self.store}")
         return [*notes, NO_MODEL]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ParameterError, count_of
 from ..inference.inputs.names import names_in_predictions
 from ..inference.inputs.records import document_of_words
 from ..inference.outputs.formats import brat_name
@@ -58,7 +58,9 @@ def gold_documents(task: Task, folder: Path, split: str) -> tuple[list[StandoffD
         documents, counts = span_documents(display_path(task.files.get(split, task.files["train"])), form)
         units = {example.unit for example in examples}
         documents = [document for document in documents if document.unit in units]
-        discontinuous = [f"{n} discontinuous entities count as missed"] if (n := _discontinuous(documents)) else []
+        discontinuous = (
+            [f"{count_of(n, 'discontinuous entity')} counted as missed"] if (n := _discontinuous(documents)) else []
+        )
         return documents, [f"gold: {note}" for note in (*counts.sentences(), *discontinuous)]
     documents = []
     by_sentence = form.reader == "own_tagged_jsonl"  # predict reads each as a document
@@ -107,8 +109,9 @@ def predicted_entities(
             continue
         if position is None:
             raise DataError(
-                f"{path}: document {quote(document.id)} is not in {task.name} {split} ({len(gold)} documents, the "
-                f"first {quote(gold[0].id)}); give the documents the ids of the gold file, or name the right --split"
+                f"{path}: document {quote(document.id)} is not in {task.name} {split} ("
+                f"{count_of(len(gold), 'document')}, the first {quote(gold[0].id)}); give the documents the "
+                "ids of the gold file, or name the right --split"
             )
         if position in by_document:
             raise DataError(f"{path}: document {quote(document.id)} occurs twice; remove one")
@@ -152,7 +155,7 @@ def _read_documents(
         texts = {name: gold[place].text for name, place in by_predict.items() if place >= 0} | texts
         documents = read_brat(path, discontinuous=custom.discontinuous, checks=checks, texts=texts)
         passed_over = standoff_files(path).passed_over.total() - (path / WITHHELD_FILE).is_file()
-        notes = [f"{passed_over} other files of the folder are passed over"] if passed_over else []
+        notes = [f"{count_of(passed_over, 'other file')} of the folder passed over"] if passed_over else []
     else:
         form = file_formats({"test": path}, None, tags=True)["test"]
         if form == "span-jsonl" and not TEXTS & {name.lower() for name in first_record(path)}:
@@ -163,9 +166,9 @@ def _read_documents(
         documents, counts = span_documents(path, assign_columns(part, path, form, {}))
         notes, checks = list(counts.sentences()), SpanChecks()
     if checks.trusted or checks.skipped:
-        notes.append(f"{checks.trusted or checks.skipped} entities whose text differs from the document's")
+        notes.append(f"{count_of(checks.trusted or checks.skipped, 'entity')} with another text than the document's")
     if n := _discontinuous(documents):
-        notes.append(f"{n} discontinuous entities count as wrong")
+        notes.append(f"{count_of(n, 'discontinuous entity')} counted as wrong")
     return documents, [f"predictions: {note}" for note in notes]
 
 

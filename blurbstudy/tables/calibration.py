@@ -14,6 +14,7 @@ from ..inference.model_directory.card_calibration import (
 )
 from .chart import BLUE, GREY, SOFT, Key, Panel
 from .figure import Figure
+from .formatting import format_count
 from .scale import Scale
 from .table import Table
 
@@ -36,7 +37,8 @@ def reliability_figure(run: JsonMapping) -> Figure:
             tip = f"{row['n']} of probability {row['probability']:.3f}: {row['happened']:.3f}"
             panel.mark(shape, x, panel.up(row["happened"]), color, tip=tip)
     described = "; ".join(
-        f"{title}: ECE {100 * test[name]['ece'][0]:.2f} in {test[name]['bins']} bins" for name, title, _, _ in drawn
+        f"{title}: ECE {100 * test[name]['ece'][0]:.2f} in {format_count(test[name]['bins'], 'bin')}"
+        for name, title, _, _ in drawn
     )
     return Figure(
         title="Reliability",
@@ -73,5 +75,7 @@ def calibration_lines(run: JsonMapping) -> list[str]:
         lines.append(line if not test["after"] else f"{line}; calibrated {row[2]}; change {row[3]}")
     bins = (test["after"] or test["before"])["bins"]
     perfect = rows[2][2 if test["after"] else 1]
-    lines.append(f"ECE has {bins} bins of equal mass; of perfect calibration, {perfect} would be expected")
+    lines.append(
+        f"ECE has {format_count(bins, 'bin')} of equal mass; of perfect calibration, {perfect} would be expected"
+    )
     return [*lines, f"{SELECTION[:1].lower()}{SELECTION[1:-1]}"] if test["after"] else lines

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from ..config import JsonMapping, JsonObject
+from ..errors import count_of
 from ..metrics.entities import gold_mentions, gold_words, split_gold
 from .audit import sub_word_counts, unknown_counts
 from .custom.dev_split import MIN_SHARED_WORDS
@@ -214,8 +215,3 @@ def _sub_words(
 def abbreviate(names: Sequence[str]) -> str:
     """The first names, and the number of the others."""
     return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def count_of(count: int, what: str) -> str:
-    """`1 document`, `2 documents`."""
-    return f"{count} {what}{'s' * (count != 1)}"

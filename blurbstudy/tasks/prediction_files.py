@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import JsonMapping
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ParameterError, count_of
 from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
 from .formats.lines import LineErrors, describe_columns, quote, read_lines
@@ -111,7 +111,9 @@ def write_predictions(
         DiskError: the file cannot be written.
     """
     if len(predictions) != len(examples):
-        raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one per example")
+        raise ParameterError(
+            f"{count_of(len(predictions), 'prediction')} for {count_of(len(examples), 'example')}; give one per example"
+        )
     write = _tagged_sentence if task.output == "token_labels" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
     header = "" if task.output == "token_labels" else HEADER + "\n"
@@ -125,7 +127,8 @@ def _tagged_sentence(example: Example, prediction: str | float) -> str:
     tags = split_tags(str(prediction))
     if len(tags) != len(example.texts):
         raise ParameterError(
-            f"sentence {example.id}: {len(tags)} tags for {len(example.texts)} words; give one per word"
+            f"sentence {example.id}: {count_of(len(tags), 'tag')} for {count_of(len(example.texts), 'word')}; "
+            "give one per word"
         )
     return "".join(f"{word}\t{tag}\n" for word, tag in zip(example.texts, tags, strict=True)) + "\n"
 
@@ -258,7 +261,7 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
             tag = fields[-1].strip()
             if len(fields) != width:
                 form = "token<TAB>predicted" if width == 2 else "token<TAB>gold<TAB>predicted"
-                actual = describe_columns(line) if tabs else f"{len(fields)} columns in {quote(line)}"
+                actual = describe_columns(line) if tabs else f"{count_of(len(fields), 'column')} in {quote(line)}"
                 errors.add(number, actual, form, "correct the line")
             elif fields[0] != word:
                 errors.add(number, f"token {quote(fields[0])}", f"{quote(word)} as in {of}", "restore the token")
@@ -290,14 +293,16 @@ def _check_sentences(path: Path, sentences: Sequence[Block], examples: Sequence[
         shorter = min(len(sentences), len(examples))
         position = f"sentence {shorter + 1}" if at is None else f"sentence {at + 1} (line {sentences[at].first})"
         raise DataError(
-            f"{path}: found {len(sentences)} sentences; expected {len(examples)} as in {of}, each followed by an empty "
-            f"line; the first difference is in {position}"
+            f"{path}: found {count_of(len(sentences), 'sentence')}; expected {len(examples)} as in {of}, each "
+            f"followed by an empty line; the first difference is in {position}"
         )
     errors = LineErrors(path)
     for block, example in zip(sentences, examples, strict=True):
         if len(block.lines) != len(example.texts):
-            actual = f"sentence {example.id} with {len(block.lines)} words"
-            errors.add(block.first, actual, f"{len(example.texts)} words as in {of}", "restore the sentence")
+            actual = f"sentence {example.id} with {count_of(len(block.lines), 'word')}"
+            errors.add(
+                block.first, actual, f"{count_of(len(example.texts), 'word')} as in {of}", "restore the sentence"
+            )
     errors.raise_first()
 
 

@@ -188,10 +188,10 @@ def test_the_report_has_counts_of_every_type_and_what_is_left_out(tmp_path):
     assert ["Gene,", "overlap", "0.00", "0.00", "0.00", "0", "1", "0", "0"] in rows
     assert scored.notes == (
         "1 of 2 documents have no predicted entity",
-        "predictions: 1 spans occur twice and count once",
+        "predictions: 1 span given twice, counted once",
         "predictions: types that gold does not have, all of them wrong: Chem (1)",
     )
-    assert scored.interval is None and "none: only 1 documents with spans" in scored.text()
+    assert scored.interval is None and "none: only 1 document with spans" in scored.text()
 
 
 def test_texts_without_ids_are_matched_by_their_number(tmp_path):
@@ -291,6 +291,6 @@ def test_discontinuous_gold_spans_count_as_missed_and_predicted_ones_as_wrong(tm
     exact = scored.scores["exact"]
     assert (exact.true_positives_gold, exact.gold, exact.predicted) == (2, 3, 3)
     assert scored.notes == (
-        "gold: 1 discontinuous entities count as missed",
-        "predictions: 1 discontinuous entities count as wrong",
+        "gold: 1 discontinuous entity counted as missed",
+        "predictions: 1 discontinuous entity counted as wrong",
     )

@@ -150,7 +150,7 @@ def test_files_of_a_folder_that_are_not_read_are_counted(predict):
         Path("texts", name).write_text("Aspirin.")
     code, out, err = predict("texts")
     assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["a", "sub/b"])
-    assert err == "texts: 2 other files of the folder are passed over (1 .conf, 1 .ann)\n"
+    assert err == "texts: 2 other files of the folder passed over (1 .conf, 1 .ann)\n"
 
 
 def test_what_predict_writes_is_scored_as_it_is(predict, command):

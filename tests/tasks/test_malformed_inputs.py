@@ -299,7 +299,7 @@ TABLE: list[tuple[Any, ...]] = [
     ("type not named", NER, "a.conll", "A\tB-D\n", "line 1: found tag 'B-D'; expected O, or a tag of E",
      {"labels": ["E"]}),
     ("fewer tags", NER, "a.jsonl", '{"words": ["a", "b"], "tags": ["O"]}',
-     "line 1: found 1 tags for 2 words; expected one"),
+     "line 1: found 1 tag for 2 words; expected one"),
     ("numbers as tags", NER, "a.jsonl", '{"words": ["a"], "tags": [1]}',
      "line 1: found numbers as tags; expected tags by"),
     ("numbers as ner_tags", NER, "a.json", '[{"tokens": ["a"], "ner_tags": [0]}]',

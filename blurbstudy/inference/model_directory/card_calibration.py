@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...config import JsonMapping
+from ...errors import count_of
 from ..calibration import calibration_of
 from .card_results import escape_cell, escape_text
 
@@ -73,9 +74,9 @@ def notes(run: JsonMapping) -> list[str]:
         return [*found, "Its error is not known: there is no test set with predictions, and dev fitted it."]
     side = test["after"] or test["before"]
     found += [
-        f"On test, {side['n']:,} probabilities of {test['units']}; 95% intervals by bootstrap over these. "
-        f"Values times 100. ECE has {side['bins']} bins of equal mass and is too high where these are small, and so is "
-        "its interval: perfect calibration would show the value in the last row.",
+        f"On test, {count_of(side['n'], 'probability')} of {test['units']}; 95% intervals by bootstrap over these. "
+        f"Values times 100. ECE has {count_of(side['bins'], 'bin')} of equal mass and is too high where these are "
+        "small, and so is its interval: perfect calibration would show the value in the last row.",
         "Coverage: the share of predictions that have the minimum; error: the share of these that is wrong"
         + (
             "."

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
+from ...errors import count_of
 from ..formats.label_cells import (
     BOOLEAN_VALUES,
     FALSE,
@@ -240,7 +241,7 @@ def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors
     classes = [quote(text) for text in counts if text in ("-", "-1") and task.output != "score"]
     if_class = f"; or name all labels (labels: in a YAML file) if {' or '.join(classes)} is one" if classes else ""
     rows = f"; {errors.unit}s {listed_numbers([line for line, _ in unlabelled])}" if len(unlabelled) > 1 else ""
-    actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms}{rows})"
+    actual = f"{count_of(len(unlabelled), 'row')} without {task.columns[-1]} ({forms}{rows})"
     remedy = f"add it, or leave such rows out (--drop-unlabelled){if_class}"
     errors.add(unlabelled[0][0], actual, "one in each row", remedy)
 
