@@ -6,6 +6,7 @@ from ..config import JsonMapping
 from ..inference.model_directory.card_calibration import (
     COLUMNS,
     COVERAGE_COLUMNS,
+    INTERVALS,
     SELECTION,
     coverage_rows,
     error_rows,
@@ -45,7 +46,7 @@ def reliability_figure(run: JsonMapping) -> Figure:
         alt=f"Share that is right by stated probability. {described}.",
         panels=[panel],
         keys=[Key(title, color, shape) for _, title, color, shape in drawn] + [Key("perfect", SOFT, dash="5 4")],
-        notes=[f"{described}, times 100; bars are 95% intervals"],
+        notes=[f"{described}, times 100; bars are 95% intervals over {test['units']} ({INTERVALS})"],
     )
 
 

@@ -12,6 +12,7 @@ from .card_results import escape_cell, escape_text
 DIAGRAM = "reliability.svg"
 COLUMNS = ("", "As computed", "Calibrated", "Change")
 COVERAGE_COLUMNS = ("Minimum confidence", "Coverage in %", "Error in %", "Found in %")
+INTERVALS = "bootstrap over these; Wilson's, over those with such a probability, where all or none are right"
 FAR = 5.0  # a caveat of temperatures above, or below its inverse; the search ends at 20
 SELECTION = "If dev also selected the run or its step, calibrated probabilities may be a little too high."
 
@@ -74,7 +75,7 @@ def notes(run: JsonMapping) -> list[str]:
         return [*found, "Its error is not known: there is no test set with predictions, and dev fitted it."]
     side = test["after"] or test["before"]
     found += [
-        f"On test, {count_of(side['n'], 'probability')} of {test['units']}; 95% intervals by bootstrap over these. "
+        f"On test, {count_of(side['n'], 'probability')} of {test['units']}; 95% intervals by {INTERVALS}. "
         f"Values times 100. ECE has {count_of(side['bins'], 'bin')} of equal mass and is too high where these are "
         "small, and so is its interval: perfect calibration would show the value in the last row.",
         "Coverage: the share of predictions that have the minimum; error: the share of these that is wrong"
