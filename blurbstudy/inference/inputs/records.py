@@ -47,8 +47,8 @@ def read_records(
             yield Item(record, bytes_read)
             continue
         roles = roles or _assign_columns(list(record), where, task, columns)
-        if format_name != "jsonl" and "words" in roles and isinstance(record.get(roles["words"]), str):
-            refuse_word_rows(where, list(record))
+        if format_name != "jsonl" and "words" in roles:
+            refuse_word_rows(where, record)
         name, is_valid = _id(record, roles, count)
         yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid, columns=roles)
 

@@ -11,10 +11,10 @@ from ...errors import DataError, ParameterError, any_of, did_you_mean
 from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
 from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
-from ..formats.records import ANSWER, JSON_SUFFIXES, is_answer
+from ..formats.records import ANSWER, is_answer
 from ..task import SPLITS, Task
 from .arguments import number
-from .formats import SPANS, WORDS, refuse_word_rows
+from .formats import SPANS, WORDS, first_row, refuse_word_rows
 from .span_records import ENDS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
 
@@ -126,6 +126,8 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
         if role == "label" and ANSWER in free and (len(free) > 1 or "accept" in fields):  # Prodigy's, to the label
             values = column_values(path, form.rpartition("-")[2], [ANSWER])
             free = [name for name in free if name != ANSWER or not is_answer(value for (value,) in values)]
+        if role == "label" and not free and {"accept", "options"} <= set(fields):  # Prodigy's choices
+            free = ["accept"]
         if role == "label" and task.output != "score":
             free = _without_scores(path, form.rpartition("-")[2], free)
         is_pair = role == "text" and "text2" in required and bool(matching_fields(fields, "text2"))
@@ -204,8 +206,8 @@ def _check_roles(task: Task, path: Path, fields: Sequence[str], roles: Mapping[s
     of_split = "" if split == "train" else f"{split}."
     for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
         if role not in roles:
-            if task.output == "token_labels" and not path.name.lower().endswith(JSON_SUFFIXES):
-                refuse_word_rows(path, fields)
+            if task.output == "token_labels":
+                refuse_word_rows(path, first_row(path, fields))
             option = f"--columns {of_split}{role}=NAME, or {role}: NAME under columns: in the YAML"
             raise DataError(
                 f"{path}: cannot identify the column of the {role} among {listed(fields)}; name it ({option}), or by "

@@ -27,7 +27,7 @@ ENDS = ("end", "stop", "end_offset", "end_char")
 KEYS = {  # field of an entity -> its keys in various tools
     "start": STARTS,
     "end": ENDS,
-    "type": ("type", "label", "entity_type", "entity", "tag", "category", "class", "labels"),
+    "type": ("type", "label", "entity_type", "entity_group", "entity", "tag", "category", "class", "labels"),
     "mention": ("mention", "surface", "text"),
 }
 FRAGMENTS = "fragments"  # key of the spans of a discontinuous entity, instead of start and end
@@ -91,6 +91,9 @@ def _document(
         if not spans or not types:
             actual = f"the entity {quote(json.dumps(value, ensure_ascii=False))}"
             return errors.add(number, actual, EXPECTED, "use this format")
+        if isinstance(value, Mapping) and "entity" in value and all(kind[:2] in ("B-", "I-") for kind in types):
+            remedy = "join them: in transformers, pipeline(aggregation_strategy='first')"
+            return errors.add(number, f"the tag {quote(types[0])} as a type", "types of entire entities", remedy)
         if len(spans) > 1 and task.form.discontinuous == "refuse":
             remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
             return errors.add(number, f"an entity in {len(spans)} fragments", "one contiguous span", remedy)

@@ -17,6 +17,7 @@ from ...errors import count_of
 from ..formats.label_cells import (
     BOOLEAN_VALUES,
     FALSE,
+    MISSING_NAMES,
     count_marks,
     is_missing,
     is_unlabelled,
@@ -27,6 +28,7 @@ from ..formats.label_cells import (
     read_label,
 )
 from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
+from ..formats.read_counts import skipped_sentences
 from ..formats.records import ANSWER, REJECTED, json_records
 from ..formats.spreadsheets import named_rows, table_rows
 from ..task import Example, Task
@@ -56,14 +58,17 @@ def first_fields(path: Path, form: str) -> list[str]:
     Raises:
         DataError: the file is missing, empty or not UTF-8.
     """
-    errors = LineErrors(path)
+    errors, skipped = LineErrors(path), Counter()
     if form == "jsonl":
-        fields = list(dict.fromkeys(name for _, record in json_records(path, errors) for name in record))
+        records = json_records(path, errors, skipped=skipped)
+        fields = list(dict.fromkeys(name for _, record in records for name in record))
     else:
         fields = next(_rows(path, form, errors), None)
     if not fields:
         errors.raise_first()
-        raise_data_error(str(path), "no examples", "one example per line", "check the path")
+        without = "; ".join(skipped_sentences(skipped))
+        actual = f"no examples{f' ({without})' if without else ''}"
+        raise_data_error(str(path), actual, "one example per line", "annotate some" if without else "check the path")
     return [name.strip() for name in fields]
 
 
@@ -299,6 +304,8 @@ def check_text(value: object) -> str:
         return "no" if value is None else f"a JSON {type(value).__name__} as"
     if not value.strip():
         return "an empty"
+    if value.strip().lower() in MISSING_NAMES:
+        return f"{value.strip()!r}, as programs write a missing value, as"
     if "\0" in value:  # JSON can escape it
         return "a NUL character in"
     try:

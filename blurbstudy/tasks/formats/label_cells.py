@@ -70,8 +70,13 @@ def read_label(value: object, task: Task) -> tuple[str | float, str]:
     if task.output == "multi_label":
         return _label_set(value, task)
     label = label_text(value)
-    if not label or looks_like_set(value):
-        return "", "one label" if not label else "one label (of a set of labels: --task multi-label)"
+    if looks_like_set(value):
+        parts = label_parts(value, task.form.separator)
+        parts = [name for name, flag in parts.items() if flag] if isinstance(parts, dict) else parts
+        label = label_text(parts[0]) if parts and len(parts) == 1 else ""
+    if not label:
+        several = " (of a set of labels: --task multi-label)" if looks_like_set(value) else ""
+        return "", f"one label{several}"
     if task.labels and label not in task.labels:
         return "", listed(task.labels, " or ")
     return label, ""

@@ -242,6 +242,9 @@ def _unwrap(value: Any, annotated: bool) -> Iterator[Any]:
             yield from [bioc_record(document, annotated)] if "passages" in document else _unwrap(document, annotated)
     elif isinstance(value.get("passages"), list):
         yield bioc_record(value, annotated)
+    elif "%FEATURE_STRUCTURES" in value:
+        remedy = "export it as CoNLL 2003, or convert it to BioC"
+        yield Malformed("UIMA's CAS in JSON", "a format of docs/own-data.md", remedy)
     elif isinstance(value.get("data"), dict):
         yield _label_studio(value, annotated)
     elif len(value) > 1 and _is_table(list(value.values())):
