@@ -73,29 +73,19 @@ class FileOutput:
 
     Args:
         settings: what determines the predictions besides the input; JSON values.
-        output_format: where it is not the usual of this name.
 
     Raises:
-        ParameterError: the file exists, or cannot be written.
+        ParameterError: the file cannot be written.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        task: Task,
-        format_name: str,
-        *,
-        settings: JsonMapping,
-        output_format: OutputFormat | None = None,
-    ) -> None:
-        check_target(path, format_name)
+    def __init__(self, path: Path, task: Task, output_format: OutputFormat, *, settings: JsonMapping) -> None:
         digest = fingerprint(dict(settings))[:8]
-        self._path, self._task, self._format = path, task, output_format or OUTPUT_FORMATS[format_name]
+        self._path, self._task, self._format = path, task, output_format
         self._partial = path.with_name(f"{path.name}.{digest}.partial")
         self._file: BinaryIO | None = None
         self._size = 0  # bytes of complete lines
         self.ids: list[str] = []
-        self._resumable = format_name == "jsonl"
+        self._resumable = output_format == OUTPUT_FORMATS["jsonl"]
         if self._resumable and self._partial.is_file():
             self._read_partial()
 
@@ -157,8 +147,7 @@ class BratOutput:
 
     def __init__(self, folder: Path, task: Task) -> None:
         check_target(folder, BRAT)
-        self._task, self._withheld = task, ""
-        self._folder, self._partial = folder, folder.with_name(f"{folder.name}.partial")
+        self._folder, self._task, self._partial = folder, task, folder.with_name(f"{folder.name}.partial")
 
     def __enter__(self) -> Self:
         with disk_errors(self._folder, HINT):
@@ -171,8 +160,6 @@ class BratOutput:
             if kind is not None:
                 shutil.rmtree(self._partial, ignore_errors=True)
                 return
-            if self._withheld:
-                (self._partial / WITHHELD_FILE).write_bytes((tsv_begin(self._task) + self._withheld).encode())
             if self._folder.exists():
                 self._folder.rmdir()
             self._partial.rename(self._folder)
@@ -182,7 +169,11 @@ class BratOutput:
             for prediction in predictions:
                 for name, text in brat_files(prediction).items():
                     (self._partial / name).write_bytes(text.encode())  # bytes: line endings stay as they are
-                self._withheld += tsv_lines(dataclasses.replace(prediction, entities=()), self._task)
+                if prediction.withheld_entities:
+                    with (self._partial / WITHHELD_FILE).open("ab") as file:
+                        begin = "" if file.tell() else tsv_begin(self._task)
+                        rows = tsv_lines(dataclasses.replace(prediction, entities=()), self._task)
+                        file.write((begin + rows).encode())
 
 
 def _adapted(format_name: str, *, appendix: str, withholds: bool) -> OutputFormat:
@@ -219,7 +210,7 @@ def open_output(
     output_format = _adapted(format_name, appendix=appendix, withholds=withholds)
     if path is None:
         return StreamOutput(stream, task, output_format)
-    return FileOutput(path, task, format_name, settings=settings, output_format=output_format)
+    return FileOutput(path, task, output_format, settings=settings)
 
 
 def check_target(path: Path | None, format_name: str) -> None:
