@@ -129,6 +129,12 @@ def selection_lines(recipe: Recipe, records: Sequence[RunRecord]) -> list[str]:
     return lines
 
 
+def selection_caveats(recipe: Recipe, records: Sequence[RunRecord]) -> list[Caveat]:
+    """Those of `selection_lines` that make dev scores too high."""
+    n, high = len(records), [line for line in selection_lines(recipe, records) if line.endswith("too high")]
+    return [Caveat(kind="selection", split="dev", count=n, total=n, text=line) for line in high]
+
+
 def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
     """The caveats of a split, for the lines that follow its score."""
     if caveats is None:

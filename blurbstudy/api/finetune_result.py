@@ -27,7 +27,7 @@ from ..tasks import Task
 from ..tasks.caveats import Caveat
 from ..tasks.custom.audit import CustomTaskAudit
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines, selection_lines, weighted_lines
+from .caveats import caveat_lines, selection_caveats, selection_lines, weighted_lines
 from .model_facts import BestOnDev, dev_choices, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
@@ -71,6 +71,7 @@ class FinetuneResult:
             for run_id, record in self.sweep.items()
         ]
         test = None if self.test is None else summary_values(self.test)
+        records = list(self.sweep.values())
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -83,7 +84,7 @@ class FinetuneResult:
             "runs": runs,
             "summary": {"dev": summary_values(self.dev), "test": test},
             "best": None if self.best is None else self.best.to_dict(),
-            "caveats": [caveat.to_dict() for caveat in self.caveats],
+            "caveats": [caveat.to_dict() for caveat in (*self.caveats, *selection_caveats(self.recipe, records))],
             "warnings": self._warnings(),
             **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
             "seeds": None if self.seeds is None else self.seeds.to_dict(),

@@ -29,7 +29,7 @@ from ..tasks.caveats import POOLED, Caveat, find_pooled_caveats
 from ..tasks.folds import ResampledSplits, check_resampled, pooled_names
 from ..tasks.task import describe_scoring
 from ..training.run_record import RunRecord
-from .caveats import caveat_lines, caveats_of_folds, selection_lines
+from .caveats import caveat_lines, caveats_of_folds, selection_caveats, selection_lines
 from .finetune import prepare, print_to_stderr
 from .model_facts import dev_choices, judgement_values, status_counts
 
@@ -80,7 +80,7 @@ class ResampledResult:
             }
             for run_id, record in self.sweep.items()
         ]
-        mean = self.mean
+        mean, records = self.mean, list(self.sweep.values())
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -100,7 +100,7 @@ class ResampledResult:
             "nadeau_bengio_interval": None if mean is None else mean.nadeau_bengio,
             "trivial": self.summary.trivial,
             **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
-            "caveats": [caveat.to_dict() for caveat in self.caveats],
+            "caveats": [caveat.to_dict() for caveat in (*self.caveats, *selection_caveats(self.recipe, records))],
             "statuses": status_counts(self.summary.statuses),
             "collapse_interval": self.summary.collapse_interval,
             "model": None,

@@ -32,7 +32,7 @@ from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.prediction_files import read_predictions, read_probabilities, write_predictions
 from ..tasks.task import split_labels, split_tags
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_predictions, caveats_of_runs, withheld_caveat
+from .caveats import caveats_of_predictions, caveats_of_runs, selection_caveats, withheld_caveat
 from .score_result import ScoredPredictions
 from .score_spans import SpanScores, score_span_file
 from .span_files import holds_spans
@@ -111,7 +111,10 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
     kept = None if record.config.n_folds else stored_caveats(store, record.config)
-    caveats = kept and [c for c in caveats_of_runs(kept, [record], reference) if c.split == split]
+    caveats = None
+    if kept is not None:
+        every = (*caveats_of_runs(kept, [record], reference), *selection_caveats(record.config.recipe, [record]))
+        caveats = [caveat for caveat in every if caveat.split == split]
     return score_predictions(
         record.predictions[split],
         with_gold(reference.of_run(record)),
