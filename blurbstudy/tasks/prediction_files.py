@@ -155,7 +155,8 @@ def _read_by_id(
         name = name.strip()
         no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
-            errors.add(number, describe_columns(line), "id<TAB>prediction", "correct the line")
+            remedy = "correct the line" if "," not in line else "write a tab between them, no comma"
+            errors.add(number, describe_columns(line), "id<TAB>prediction", remedy)
         elif name not in expected:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {of}", "correct or remove the line")
         elif name in predictions:
