@@ -92,6 +92,12 @@ def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str
     return f"did you mean {close!r}?" if close else otherwise or f"use {any_of(names)}"
 
 
+def count_of(count: int, noun: str) -> str:
+    """`1 document`, `2 documents`, `2 entities`."""
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else several}"
+
+
 def any_of(names: Sequence[str]) -> str:
     """`a, b or c`."""
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

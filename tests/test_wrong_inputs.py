@@ -136,7 +136,7 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
             '{"text": "β IL-2.", "entities": [{"start": 3, "end": 7, "type": "G", "text": "IL-2"}]}',
             kind="ner",
         ),
-        "they fit in bytes of UTF-8; count characters from 0",
+        "they fit in bytes of UTF-8; count the document's characters from 0",
     ),
     "code in a definition": (evil_definition, "a.yaml"),
     "pickled weights of an encoder with code in them": (evil_encoder, "pickled objects other than tensors"),

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
-from ..config import Recipe
+from ..config import JsonMapping, Recipe
+from ..inference.model_directory.card_calibration import weighting
 from ..stats.classes.class_report import usual_runs
 from ..stats.references import GoldReference, is_unscored, with_gold
-from ..tasks import Example
+from ..tasks import Example, Task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
+from ..tasks.formats.lines import LineErrors, read_lines
+from ..tasks.formats.records import detect_content, json_records
+from ..tasks.prediction_files import WITHHELD, WITHHELD_COMMENT, WITHHELD_FILE
 from ..training.run_record import RunRecord
 
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
+
+
+WEIGHTED = "weighted"  # kind of caveat: what probabilities are of
 
 
 def caveats_of_runs(
@@ -25,7 +33,27 @@ def caveats_of_runs(
     def predictions(split: str) -> list[Sequence[str | float]]:
         return [record.predictions[split] for record in usual_runs(records, reference, split=split)]
 
-    return tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
+    scored = tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
+    recipe = records[0].config.recipe if records else Recipe()
+    splits = [s for s in ("dev", "test") if s in reference.gold and not (s == "dev" and recipe.train_on_dev)]
+    weighted = [
+        caveat
+        for split in splits
+        for caveat in weighted_caveat(recipe.to_dict(), reference.task, split, n=len(reference.gold[split].gold))
+    ]
+    return (*scored, *weighted)
+
+
+def weighted_caveat(recipe: JsonMapping, task: Task, split: str, *, n: int) -> list[Caveat]:
+    """That the recipe moves the probabilities of n examples away from the labels' frequencies; [] if it does not."""
+    if not (trained := weighting(recipe)) or task.output == "score":
+        return []
+    ranked = "ROC AUC and average precision, " if task.output != "token_labels" else ""
+    text = (
+        f"trained with {trained}: probabilities are not those of the labels' frequencies, which changes {ranked}"
+        "calibration error and Brier score"
+    )
+    return [Caveat(kind=WEIGHTED, split=split, count=n, total=n, text=text)]
 
 
 def caveats_of_predictions(
@@ -101,8 +129,55 @@ def selection_lines(recipe: Recipe, records: Sequence[RunRecord]) -> list[str]:
     return lines
 
 
+def selection_caveats(recipe: Recipe, records: Sequence[RunRecord]) -> list[Caveat]:
+    """Those of `selection_lines` that make dev scores too high."""
+    n, high = len(records), [line for line in selection_lines(recipe, records) if line.endswith("too high")]
+    return [Caveat(kind="selection", split="dev", count=n, total=n, text=line) for line in high]
+
+
 def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
     """The caveats of a split, for the lines that follow its score."""
     if caveats is None:
         return [NOT_SOUGHT]
-    return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split]
+    return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split and caveat.kind != WEIGHTED]
+
+
+def weighted_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
+    """Those of probabilities, for the lines that follow their scores."""
+    return [f"caveat: {c.sentence()}" for c in caveats or () if c.split == split and c.kind == WEIGHTED]
+
+
+def withheld_caveat(path: Path, split: str, kept: int) -> list[Caveat]:
+    """That a minimum of confidence left predictions out of a file; [] if it did not.
+
+    Args:
+        kept: number of predictions in the file.
+    """
+    if not (count := _count_withheld(path)):
+        return []
+    text = (
+        f"{count} of {count + kept} predictions for {split} are left out, since predict had a --min-confidence: the "
+        "score is of the others, so precision may be higher and recall lower than the model's"
+    )
+    return [Caveat(kind=WITHHELD, split=split, count=count, total=count + kept, text=text)]
+
+
+def _count_withheld(path: Path) -> int:
+    """How many predictions a minimum of confidence left out of what `predict` wrote: the number in JSON lines, in a
+    column or in comments of CoNLL; rows of entities without a type.
+
+    Args:
+        path: the file, or brat folder; well-formed, as its readers check.
+    """
+    if path.is_dir():
+        return _count_withheld(path / WITHHELD_FILE) if (path / WITHHELD_FILE).is_file() else 0
+    if detect_content(path) == "json":
+        values = (record.get(WITHHELD) for _, record in json_records(path, LineErrors(path)))
+        return sum(value for value in values if isinstance(value, int))
+    lines = read_lines(path)
+    header, *rows = [line.split("\t") for line in lines] or [[]]
+    if header[0] == "id" and header[2:3] == [WITHHELD]:
+        return sum(int(row[2]) for row in rows if row[2:3] and row[2].isdecimal())
+    if header[:4] == ["id", "start", "end", "type"]:
+        return sum(row[3:4] == [""] for row in rows)
+    return sum(int(match[1]) for line in lines if (match := WITHHELD_COMMENT.fullmatch(line)))

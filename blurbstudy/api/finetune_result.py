@@ -11,6 +11,7 @@ from ..config import JsonMapping, JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
+from ..inference.model_directory.card_calibration import summary as summary_of_calibration
 from ..inference.model_directory.card_results import describe_statuses
 from ..stats.classes.class_report import ClassReport
 from ..stats.seeds.learning_curve import LearningCurve
@@ -26,7 +27,7 @@ from ..tasks import Task
 from ..tasks.caveats import Caveat
 from ..tasks.custom.audit import CustomTaskAudit
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines, selection_lines
+from .caveats import caveat_lines, selection_caveats, selection_lines, weighted_lines
 from .model_facts import BestOnDev, dev_choices, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
@@ -70,6 +71,7 @@ class FinetuneResult:
             for run_id, record in self.sweep.items()
         ]
         test = None if self.test is None else summary_values(self.test)
+        records = list(self.sweep.values())
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -82,13 +84,14 @@ class FinetuneResult:
             "runs": runs,
             "summary": {"dev": summary_values(self.dev), "test": test},
             "best": None if self.best is None else self.best.to_dict(),
-            "caveats": [caveat.to_dict() for caveat in self.caveats],
+            "caveats": [caveat.to_dict() for caveat in (*self.caveats, *selection_caveats(self.recipe, records))],
             "warnings": self._warnings(),
             **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
-            "calibration": self.calibration,
+            "calibration": self.calibration
+            and {**self.calibration, "summary": summary_of_calibration(self._calibrated())},
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else {"facts": self.audit.facts, "warnings": self.audit.warnings},
             "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
@@ -118,8 +121,12 @@ class FinetuneResult:
             notes=[*self._notes(), *warnings],
         )
         classes = report_tables(self.by_class) if self.by_class else []
-        confidence = calibration_html({"calibration": self.calibration}) if self.calibration else ""
+        confidence = calibration_html(self._calibrated()) if self.calibration else ""
         return "".join(part._repr_html_() for part in (runs, *classes, *curve)) + confidence
+
+    def _calibrated(self) -> JsonObject:
+        """The calibration with the recipe, as in the metadata of a run."""
+        return {"calibration": self.calibration, "recipe": self.recipe.to_dict()}
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -153,9 +160,10 @@ class FinetuneResult:
                 )
         if self.by_class is not None:
             notes += report_lines(self.by_class) if by_class else ranking_lines(self.by_class.ranking)
+            notes += weighted_lines(self.caveats, self.by_class.split)
         notes += self.seeds.lines() if self.seeds else []
-        notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
-        notes += calibration_lines({"calibration": self.calibration}) if self.calibration else []
+        notes.append(f"{format_count(self.sweep.trained, 'run')} trained, {self.sweep.reused} reused from {self.store}")
+        notes += calibration_lines(self._calibrated()) if self.calibration else []
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 
     def _status_notes(self) -> Iterator[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..engine.progress import progress_bar
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
 from ..errors import DataError, ParameterError
+from ..inference.abstention import Coverage, check_minimum
 from ..inference.inputs.documents import Document, ReadError, text_count
 from ..inference.inputs.readers import read_documents, read_python_records
 from ..inference.inputs.records import is_valid_text
@@ -32,6 +34,7 @@ from ..tasks.custom.files import is_standoff_folder
 from ..tasks.folds import OFFICIAL, parse_splits
 from ..tasks.formats.lines import clip
 from ..tasks.formats.python_records import is_records
+from .caveats import weighted_caveat
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
 from .predictions import Predictions
@@ -147,9 +150,11 @@ def evaluate(
     predictor = Predictor(read_model(path), device=device)
     examples = read_split(known_task, folder, split=split)
     predicted, probabilities = predict_examples(predictor, known_task, examples)
-    return score_examples(
+    scored = score_examples(
         predicted, examples, known_task, folder, split=split, origin=str(path), probabilities=probabilities
     )
+    weighted = weighted_caveat(predictor.directory.run.get("recipe") or {}, known_task, split, n=scored.n)
+    return dataclasses.replace(scored, caveats=(*(scored.caveats or ()), *weighted))
 
 
 def predict(
@@ -157,6 +162,7 @@ def predict(
     texts: Any,
     *,
     columns: Mapping[str, str] | None = None,
+    min_confidence: float | None = None,
     raw_confidence: bool = False,
     device: str = "auto",
 ) -> Predictions:
@@ -167,19 +173,26 @@ def predict(
         texts: a text, a list of texts (of pairs, for tasks on pairs), the Path of a file or folder in a format of
             `blurbstudy predict`, or a pandas data frame, datasets.Dataset, list of dicts or dict of columns.
         columns: of a file or table with columns: role (text, text2, id, words) -> name.
+        min_confidence: abstain below this probability (0 to 1), as `blurbstudy predict --min-confidence`: labels and
+            entities are left out and counted (`.coverage`).
         raw_confidence: probabilities as computed, without the model's calibration.
 
     Raises:
-        StudyError: the model or the texts are invalid.
+        StudyError: the model or the texts are invalid, or the model has no probabilities to be a minimum of.
     """
     predictor = Predictor(read_model(_model_path(model)), device=device, raw_confidence=raw_confidence)
-    documents = _documents(texts, predictor.task, columns)
+    coverage = None
+    if min_confidence is not None:
+        check_minimum(min_confidence, predictor.task, name="min_confidence")
+        coverage = Coverage(min_confidence)
+    documents, read = _documents(texts, predictor.task, columns)
     predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:
         while part := documents[len(predictions) : len(predictions) + BATCH]:
-            predictions += predictor.predict(part)
+            predicted = predictor.predict(part)
+            predictions += [coverage.withhold(one) for one in predicted] if coverage else predicted
             advance(len(part))
-    return Predictions(task=predictor.task, predictions=tuple(predictions))
+    return Predictions(task=predictor.task, predictions=tuple(predictions), columns=read, coverage=coverage)
 
 
 def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = None) -> Table:
@@ -260,10 +273,12 @@ def _model_path(model: FinetuneResult | ResampledResult | str | Path) -> Path:
     return model.model
 
 
-def _documents(texts: Any, task: Task, columns: Mapping[str, str] | None) -> list[Document]:
+def _documents(texts: Any, task: Task, columns: Mapping[str, str] | None) -> tuple[list[Document], Mapping[str, str]]:
+    """The documents, and role -> column that they are read from."""
     if isinstance(texts, Path) or is_records(texts):
         read = read_documents if isinstance(texts, Path) else read_python_records
-        return [_document(item.content) for item in read(texts, task, columns=columns)]
+        items = list(read(texts, task, columns=columns))
+        return [_document(item.content) for item in items], next((item.columns for item in items if item.columns), {})
     if columns is not None:
         raise ParameterError("columns need a file or a table; pass its Path, or a data frame")
     if isinstance(texts, str) and _looks_like_path(texts):
@@ -284,7 +299,7 @@ def _documents(texts: Any, task: Task, columns: Mapping[str, str] | None) -> lis
             if task.output != "token_labels" and not part.strip():
                 raise ParameterError(f"text {number} is empty; remove it")
         documents.append(Document(str(number), parts))
-    return documents
+    return documents, {}
 
 
 def _looks_like_path(text: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
+from ..inference.abstention import Coverage
 from ..inference.outputs.formats import round_probability, to_dict
 from ..inference.outputs.html import html_begin, html_document, html_end
 from ..inference.predictor import Prediction
@@ -24,6 +26,8 @@ class Predictions(Sequence[Prediction]):
 
     task: Task
     predictions: tuple[Prediction, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)  # role -> column of a file or table that was read
+    coverage: Coverage | None = None  # None: without a minimum of confidence
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -36,7 +40,7 @@ class Predictions(Sequence[Prediction]):
 
     def __getitem__(self, index: int | slice) -> Prediction | Predictions:
         if isinstance(index, slice):
-            return Predictions(task=self.task, predictions=self.predictions[index])
+            return dataclasses.replace(self, predictions=self.predictions[index])
         return self.predictions[index]
 
     def to_dicts(self) -> list[dict[str, object]]:
@@ -44,19 +48,23 @@ class Predictions(Sequence[Prediction]):
         return [to_dict(prediction, self.task) for prediction in self.predictions]
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row per entity, or per text for tasks without entities."""
+        """One row per entity, or per text for tasks without entities; withheld entities have the type ""."""
         import pandas
 
         if self.task.output != "token_labels":
             return pandas.DataFrame(self.to_dicts())
-        entities = [(prediction.id, entity) for prediction in self.predictions for entity in prediction.entities]
-        rows = [(name, e.start, e.end, e.type, e.text, round_probability(e.probability)) for name, e in entities]
+        rows = [
+            (one.id, e.start, e.end, kind, e.text, round_probability(e.probability))
+            for one in self.predictions
+            for e, kind in one.entities_with_withheld()
+        ]
         return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
 
     def _repr_html_(self) -> str:
         documents = "".join(html_document(prediction, self.task) for prediction in self.predictions[:MAX_SHOWN])
         page = html.escape(html_begin(self.task) + documents + html_end(self.task), quote=True)
         more = f"<p>{len(self) - MAX_SHOWN} more texts are not displayed</p>" if len(self) > MAX_SHOWN else ""
+        more += f"<p>{html.escape(self.coverage.text(self.task))}</p>" if self.coverage else ""
         frame = (
             f'<iframe srcdoc="{page}" sandbox="" title="Predictions" style="width:100%;height:24rem;border:0"></iframe>'
         )

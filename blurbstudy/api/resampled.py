@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from ..engine.sources.sources import EncoderSource, checkpoint_without_weights
 from ..engine.sweep import SweepResult, run_missing
 from ..errors import ParameterError
 from ..inference.model_directory.card_results import describe_statuses
-from ..stats.references import load_gold
+from ..stats.classes.class_report import ClassReport
+from ..stats.classes.class_scores import class_scores
+from ..stats.references import GoldReference, load_gold, with_gold
 from ..stats.resampled.intervals import NADEAU_BENGIO, ResampledMean
 from ..stats.status import Judgement, judge_run
 from ..stats.summary import CellSummary, summarize
-from ..store.run_store import RunStore
+from ..store.run_store import Gold, RunStore
+from ..tables.class_scores import report_lines, report_tables
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.score_table import percent, percents
 from ..tables.table import Table
@@ -24,13 +28,18 @@ from ..tasks import Task, read_task
 from ..tasks.caveats import POOLED, Caveat, find_pooled_caveats
 from ..tasks.folds import ResampledSplits, check_resampled, pooled_names
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines, caveats_of_folds, selection_lines
+from ..training.run_record import RunRecord
+from .caveats import caveat_lines, caveats_of_folds, selection_caveats, selection_lines
 from .finetune import prepare, print_to_stderr
 from .model_facts import dev_choices, judgement_values, status_counts
 
 NO_MODEL = (
     "no model is exported: each run was tested on examples that the other folds train on; for a model, fine-tune on "
     "the official split"
+)
+CLASS_NOTE = (
+    "by class: each example as the run predicts that was not trained on it; intervals over examples, not over "
+    "trainings; no ROC AUC, since the probabilities are of several models"
 )
 
 
@@ -46,6 +55,7 @@ class ResampledResult:
     sweep: SweepResult
     judgements: Mapping[str, Judgement]  # run id -> status, judged by training loss and on the fold's dev
     summary: CellSummary
+    by_class: ClassReport | None = None  # None: no repeat has predictions on every fold
     caveats: tuple[Caveat, ...] = ()  # of all examples
     model: None = None  # see NO_MODEL
 
@@ -70,7 +80,7 @@ class ResampledResult:
             }
             for run_id, record in self.sweep.items()
         ]
-        mean = self.mean
+        mean, records = self.mean, list(self.sweep.values())
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -89,7 +99,8 @@ class ResampledResult:
             "interval_by": self.summary.example_method,
             "nadeau_bengio_interval": None if mean is None else mean.nadeau_bengio,
             "trivial": self.summary.trivial,
-            "caveats": [caveat.to_dict() for caveat in self.caveats],
+            **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
+            "caveats": [caveat.to_dict() for caveat in (*self.caveats, *selection_caveats(self.recipe, records))],
             "statuses": status_counts(self.summary.statuses),
             "collapse_interval": self.summary.collapse_interval,
             "model": None,
@@ -103,16 +114,18 @@ class ResampledResult:
             f"{repeat:>6} {fold:>5} {seed:>5} {dev:>8} {test:>8}  {status}"
             for repeat, fold, seed, dev, test, status in self._rows()
         ]
-        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes()])
+        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(by_class=True)])
 
     def _repr_html_(self) -> str:
-        return Table(
+        runs = Table(
             title=self._title(),
             columns=("Repeat", "Fold", "Seed", "Dev", "Test", "Status"),
             rows=list(self._rows()),
             caption=self.encoder.description,
             notes=self._notes(),
-        )._repr_html_()
+        )
+        classes = report_tables(self.by_class) if self.by_class else []
+        return "".join(table._repr_html_() for table in (runs, *classes))
 
     def _title(self) -> str:
         return f"{self.task.name}, all examples in {self.splits} folds ({self.task.metric}, times 100)"
@@ -124,7 +137,7 @@ class ResampledResult:
             repeat, fold, seed = str(config.repeat + 1), str(config.fold + 1), str(config.seed)
             yield repeat, fold, seed, dev, test, str(self.judgements[run_id])
 
-    def _notes(self) -> list[str]:
+    def _notes(self, *, by_class: bool = False) -> list[str]:
         summary = self.summary
         rate = format_interval(percents(summary.collapse_interval))
         notes = [f"status: {describe_statuses(status_counts(summary.statuses))}; rate of collapse in %, 95% {rate}"]
@@ -144,8 +157,11 @@ class ResampledResult:
                 f"95%{interval} ({mean.method}); {NADEAU_BENGIO} {format_interval(percents(mean.nadeau_bengio))}",
             ]
         notes += caveat_lines(self.caveats, POOLED)
+        if self.by_class and self.by_class.classes:
+            notes += report_lines(self.by_class) if by_class else []
+            notes.append(CLASS_NOTE)
         notes.append("not comparable with scores on the official split, which is another question")
-        notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes.append(f"{format_count(self.sweep.trained, 'run')} trained, {self.sweep.reused} reused from {self.store}")
         return [*notes, NO_MODEL]
 
 
@@ -196,5 +212,25 @@ def fine_tune_resampled(
         sweep=sweep,
         judgements={record.id: judge_run(record, reference) for record in records},
         summary=summarize(records, references),
+        by_class=_class_report(records, reference),
         caveats=caveats_of_folds(caveats, records, reference),
     )
+
+
+def _class_report(records: Sequence[RunRecord], reference: GoldReference) -> ClassReport | None:
+    """The scores by class of the predictions for all examples, means over the repeats that have them."""
+    ids, units = pooled_names(reference.gold)
+    gold = tuple(label for split in reference.gold.values() for label in split.gold)
+    by_repeat: dict[int, dict[str, str | float]] = {}
+    for record in records:
+        names = with_gold(reference.of_run(record)).gold["test"].ids
+        by_repeat.setdefault(record.config.repeat, {}).update(
+            zip(names, record.predictions.get("test") or (), strict=False)
+        )
+    complete = [[found[name] for name in ids] for found in by_repeat.values() if len(found) == len(ids)]
+    if not complete:
+        return None
+    pooled = dataclasses.replace(reference, gold={"test": Gold(ids=tuple(ids), units=tuple(units), gold=gold)})
+    classes = class_scores(pooled, complete, split="test")
+    whose = f"mean of {format_count(len(complete), 'repeat')}"
+    return ClassReport(split=POOLED, whose=whose, classes=classes, ranking=None)

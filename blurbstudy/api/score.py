@@ -14,6 +14,7 @@ from ..metrics import (
     BY_CLASS,
     COUNTING,
     METRICS,
+    decode_tags,
     pearson,
     precision_recall_f1,
     scoring_conventions,
@@ -29,8 +30,9 @@ from ..store.run_store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.prediction_files import read_predictions, read_probabilities, write_predictions
+from ..tasks.task import split_labels, split_tags
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_predictions, caveats_of_runs
+from .caveats import caveats_of_predictions, caveats_of_runs, selection_caveats, withheld_caveat
 from .score_result import ScoredPredictions
 from .score_spans import SpanScores, score_span_file
 from .span_files import holds_spans
@@ -55,12 +57,19 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
     if task.output == "token_labels" and holds_spans(path):
         found = score_span_file(path, task, folder, split=split)
         splits = {"train": _train(task, folder), split: read_split(task, folder, split=split)}
-        return dataclasses.replace(found, caveats=find_caveats(task, splits, None, max_length=0))
+        withheld = withheld_caveat(path, split, found.scores["exact"].predicted)
+        return dataclasses.replace(found, caveats=(*withheld, *find_caveats(task, splits, None, max_length=0)))
     examples = read_split(task, folder, split=split)
     names = names_in_predictions(task, split, {example.id: example.texts for example in examples})
     predicted = read_predictions(path, task, examples, split=split, names=names)
     probabilities = read_probabilities(path, task, examples, names=names)
-    return score_examples(predicted, examples, task, folder, split=split, origin=str(path), probabilities=probabilities)
+    scored = score_examples(
+        predicted, examples, task, folder, split=split, origin=str(path), probabilities=probabilities
+    )
+    kept = sum(len(split_labels(str(label))) for label in predicted)
+    if task.output == "token_labels":
+        kept = sum(len(decode_tags(split_tags(str(label)), scheme="default")) for label in predicted)
+    return dataclasses.replace(scored, caveats=(*withheld_caveat(path, split, kept), *(scored.caveats or ())))
 
 
 def score_examples(
@@ -102,7 +111,10 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
     kept = None if record.config.n_folds else stored_caveats(store, record.config)
-    caveats = kept and [c for c in caveats_of_runs(kept, [record], reference) if c.split == split]
+    caveats = None
+    if kept is not None:
+        every = (*caveats_of_runs(kept, [record], reference), *selection_caveats(record.config.recipe, [record]))
+        caveats = [caveat for caveat in every if caveat.split == split]
     return score_predictions(
         record.predictions[split],
         with_gold(reference.of_run(record)),

@@ -16,7 +16,7 @@ from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.caveats import Caveat
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines
+from .caveats import caveat_lines, weighted_lines
 
 TRIVIAL_BASELINES = {  # Task.output -> the baseline
     "token_labels": "no entities",
@@ -87,7 +87,7 @@ class ScoredPredictions:
                 f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
             )
         lines += [f"{_title(name)} (additional metric): {_percent(value)}" for name, value in self.others.items()]
-        lines += report_lines(self.by_class)
+        lines += [*report_lines(self.by_class), *weighted_lines(self.caveats, self.split)]
         if self.conventions:
             lines += ["", "The same predictions under every scoring convention (not comparable with each other):"]
             lines.append(HEADER.format("convention"))
@@ -103,7 +103,7 @@ class ScoredPredictions:
             (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
         )
         title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% CI (examples)", "n")
-        notes = [*self._notes(), *ranking_lines(self.by_class.ranking)]
+        notes = [*self._notes(), *ranking_lines(self.by_class.ranking), *weighted_lines(self.caveats, self.split)]
         scores = Table(title=title, columns=columns, rows=rows, caption=self.origin, notes=notes)
         return "".join(table._repr_html_() for table in (scores, *report_tables(self.by_class)))
 

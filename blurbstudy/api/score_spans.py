@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import JsonObject
-from ..errors import DataError
+from ..errors import DataError, count_of
 from ..metrics import ENTITY_F1, Mention, PrecisionRecallF1, scores_from_counts
 from ..metrics.counts import count_terms
 from ..metrics.relaxed import any_overlap
@@ -80,7 +80,7 @@ class SpanScores:
         head = ("precision", "recall", "F1", "found", "of gold", "right", "of predicted")
         lines = [
             f"{self.task.name} {self.split}: spans (times 100) of {self.origin}",
-            f"exact F1 {_percent(self.score)}, 95% CI {self._interval()}, n = {self.documents} documents",
+            f"exact F1 {_percent(self.score)}, 95% CI {self._interval()}, n = {count_of(self.documents, 'document')}",
             f"{'':<28}" + "".join(f"{name:>13}" for name in head),
         ]
         rows = [("all types", self.scores), *self.types.items()]
@@ -124,7 +124,7 @@ def score_span_file(path: Path, task: Task, folder: Path, *, split: str) -> Span
     expected = [_mentions(document, document.entities, shift=0.5) for document in gold]
     actual = [_mentions(document, entities, shift=0.25) for document, entities in zip(gold, predicted, strict=True)]
     if repeated := sum(map(len, predicted)) - sum(map(len, actual)):
-        more.append(f"predictions: {repeated} spans occur twice and count once")
+        more.append(f"predictions: {count_of(repeated, 'span')} given twice, counted once")
     types, more_types = _types(expected), _types(actual)
     if len(types) == 1 and task.name in types and len(more_types) == 1:  # bare tags have no type
         actual = [[mention._replace(type=task.name) for mention in mentions] for mentions in actual]
@@ -186,7 +186,7 @@ def _interval(terms: np.ndarray) -> tuple[Interval | None, str]:
         result = "none" if f1 == 0 else "all"
         return wilson_interval(counting if f1 else 0, counting), f"Wilson over documents, {result} of which are right"
     if counting < MIN_COUNTING_UNITS:
-        return None, f"none: only {counting} documents with spans"
+        return None, f"none: only {count_of(counting, 'document')} with spans"
     return percentile_interval(bootstrap_of_sums(ENTITY_F1.name, terms)), "bootstrap over documents"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ParameterError, count_of
 from ..inference.inputs.names import names_in_predictions
 from ..inference.inputs.records import document_of_words
 from ..inference.outputs.formats import brat_name
@@ -20,10 +20,10 @@ from ..tasks.custom.files import display_path, file_formats
 from ..tasks.custom.formats import FORMATS, TEXTS
 from ..tasks.custom.spans import DOCUMENTS, span_documents
 from ..tasks.formats.lines import LineErrors, describe_columns, quote, raise_data_error, read_lines
-from ..tasks.formats.records import first_record, json_records
+from ..tasks.formats.records import first_record
 from ..tasks.formats.span_checks import SpanChecks
 from ..tasks.formats.standoff import Entity, StandoffDocument, read_brat, standoff_files
-from ..tasks.prediction_files import fitting_names, unescape
+from ..tasks.prediction_files import WITHHELD_FILE, fitting_names, unescape
 from ..tasks.task import CustomForm, split_tags
 
 TSV_COLUMNS = ["id", "start", "end", "type", "text"]  # of predict's TSV, before the probability
@@ -58,7 +58,9 @@ def gold_documents(task: Task, folder: Path, split: str) -> tuple[list[StandoffD
         documents, counts = span_documents(display_path(task.files.get(split, task.files["train"])), form)
         units = {example.unit for example in examples}
         documents = [document for document in documents if document.unit in units]
-        discontinuous = [f"{n} discontinuous entities count as missed"] if (n := _discontinuous(documents)) else []
+        discontinuous = (
+            [f"{count_of(n, 'discontinuous entity')} counted as missed"] if (n := _discontinuous(documents)) else []
+        )
         return documents, [f"gold: {note}" for note in (*counts.sentences(), *discontinuous)]
     documents = []
     by_sentence = form.reader == "own_tagged_jsonl"  # predict reads each as a document
@@ -107,8 +109,9 @@ def predicted_entities(
             continue
         if position is None:
             raise DataError(
-                f"{path}: document {quote(document.id)} is not in {task.name} {split} ({len(gold)} documents, the "
-                f"first {quote(gold[0].id)}); give the documents the ids of the gold file, or name the right --split"
+                f"{path}: document {quote(document.id)} is not in {task.name} {split} ("
+                f"{count_of(len(gold), 'document')}, the first {quote(gold[0].id)}); give the documents the "
+                "ids of the gold file, or name the right --split"
             )
         if position in by_document:
             raise DataError(f"{path}: document {quote(document.id)} occurs twice; remove one")
@@ -151,8 +154,8 @@ def _read_documents(
         texts |= {document.id: document.text for document in gold}
         texts = {name: gold[place].text for name, place in by_predict.items() if place >= 0} | texts
         documents = read_brat(path, discontinuous=custom.discontinuous, checks=checks, texts=texts)
-        passed_over = standoff_files(path).passed_over.total()
-        notes = [f"{passed_over} other files of the folder are passed over"] if passed_over else []
+        passed_over = standoff_files(path).passed_over.total() - (path / WITHHELD_FILE).is_file()
+        notes = [f"{count_of(passed_over, 'other file')} of the folder passed over"] if passed_over else []
     else:
         form = file_formats({"test": path}, None, tags=True)["test"]
         if form == "span-jsonl" and not TEXTS & {name.lower() for name in first_record(path)}:
@@ -162,13 +165,10 @@ def _read_documents(
         )
         documents, counts = span_documents(path, assign_columns(part, path, form, {}))
         notes, checks = list(counts.sentences()), SpanChecks()
-        records = json_records(path, LineErrors(path)) if form == "span-jsonl" else ()
-        if withheld := sum(int(record.get("withheld") or 0) for _, record in records):
-            notes.append(f"{withheld} entities are left out, since predict had a --min-confidence")
     if checks.trusted or checks.skipped:
-        notes.append(f"{checks.trusted or checks.skipped} entities whose text differs from the document's")
+        notes.append(f"{count_of(checks.trusted or checks.skipped, 'entity')} with another text than the document's")
     if n := _discontinuous(documents):
-        notes.append(f"{n} discontinuous entities count as wrong")
+        notes.append(f"{count_of(n, 'discontinuous entity')} counted as wrong")
     return documents, [f"predictions: {note}" for note in notes]
 
 
@@ -194,6 +194,8 @@ def _read_tsv(
             errors.add(number, describe_columns(line), header.replace("\t", ", "), "restore the line")
             continue
         name, start, end, kind, surface = cells[: len(TSV_COLUMNS)]
+        if not kind:  # below the minimum of confidence
+            continue
         if (position := names.get(name)) is None:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {task.name} {split}", "correct the line")
         elif position == -1:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ..config import DEVICES, RECIPE_PRESETS, Recipe, load_recipe
-from ..errors import ParameterError, StudyError, check_choice
+from ..errors import ParameterError, StudyError, check_choice, count_of
 from ..inference.model_directory.check import check_target
 from ..store.run_store import RunStore
 from .task_options import TaskOptions, check_encoder, with_task_options
@@ -129,4 +129,4 @@ def finetune(
     if result.model_problem:
         raise StudyError(result.model_problem)
     if not result.sweep.trained:
-        typer.echo(f"nothing to train: all {result.sweep.reused} runs are in {store}", err=True)
+        typer.echo(f"nothing to train: {count_of(result.sweep.reused, 'run')} in {store}", err=True)

@@ -13,7 +13,7 @@ import typer
 from tqdm import tqdm
 
 from ..config import JsonObject, check_device
-from ..errors import ParameterError
+from ..errors import ParameterError, count_of
 from ..inference.model_directory.check import check_metadata_file
 from .task_options import parse_columns
 
@@ -166,18 +166,22 @@ def _predict(
         from ..tables.calibration import calibration_html
 
         appendix = calibration_html(directory.run)
-    output = resumable.open_output(to, sys.stdout, task, output_name, settings=settings, appendix=appendix)
+    output = resumable.open_output(
+        to, sys.stdout, task, output_name, settings=settings, appendix=appendix, withholds=coverage is not None
+    )
     if known:
         from ..inference.model_directory.card_calibration import summary as summary_of_calibration
 
         as_computed = "as computed (--raw-confidence)"
         typer.echo(f"confidence: {as_computed if raw_confidence else summary_of_calibration(directory.run)}", err=True)
     if output.ids:
-        typer.echo(f"{to}: resuming after {_count(len(output.ids), 'document')}", err=True)
+        typer.echo(f"{to}: resuming after {count_of(len(output.ids), 'document')}", err=True)
     with _progress_bar(readers.input_size(source)) as progress:
         summary = predict_to_output(
             predictor, items, output, skip_errors=skip_errors, progress=progress, coverage=coverage
         )
+    if summary.columns:
+        typer.echo(f"read: {', '.join(f'{role} = {name}' for role, name in summary.columns.items())}", err=True)
     if coverage:
         typer.echo(f"{coverage.text(task)}{' (of this run)' if summary.resumed else ''}", err=True)
         if not raw_confidence and (tested := error_on_test(directory.run, coverage.minimum, task)):
@@ -186,24 +190,23 @@ def _predict(
         typer.echo(f"blurbstudy: {errors}", err=True)
     if summary.renamed:
         typer.echo(
-            f"warning: {_count(summary.renamed, 'document')} without an id of their own, numbered in the output",
+            f"warning: {count_of(summary.renamed, 'document')} without an id of their own, numbered in the output",
             err=True,
         )
     if summary.comments:
-        typer.echo(f"{_count(summary.comments, 'line')} of comments left out", err=True)
+        typer.echo(f"{count_of(summary.comments, 'line')} of comments left out", err=True)
     if predictor.truncated:
         limit = directory.settings.max_length
         typer.echo(
-            f"warning: {_count(predictor.truncated, 'document')} truncated to the model's maximum of {limit} sub-words",
+            f"warning: {count_of(predictor.truncated, 'document')} truncated to the model's maximum of {limit} "
+            "sub-words",
             err=True,
         )
     if to is not None:
-        entities = f", {summary.entities} entities" if task.output == "token_labels" and not summary.resumed else ""
-        typer.echo(f"{_count(summary.documents, 'document')}{entities} written to {to}", err=True)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'s' * (n != 1)}"
+        entities = (
+            f", {count_of(summary.entities, 'entity')}" if task.output == "token_labels" and not summary.resumed else ""
+        )
+        typer.echo(f"{count_of(summary.documents, 'document')}{entities} written to {to}", err=True)
 
 
 @contextmanager
@@ -217,7 +220,7 @@ def _progress_bar(size: int | None) -> Iterator[ProgressCallback | None]:
 
         def progress(item: Item, documents: int, entities: int) -> None:
             if size:
-                bar.set_postfix_str(f"{documents} documents", refresh=False)
+                bar.set_postfix_str(count_of(documents, "document"), refresh=False)
             bar.update((item.bytes_read if size else documents) - bar.n)
 
         yield progress

@@ -15,7 +15,7 @@ import typer
 from .. import paths
 from ..config import DEVICES, SCALES, JsonMapping, JsonObject
 from ..engine.deadline import Deadline
-from ..errors import ParameterError, StoreError, StudyError, check_choice
+from ..errors import ParameterError, StoreError, StudyError, check_choice, count_of
 from ..sections import get_parameters
 from ..store.index import open_index
 from ..store.run_store import PLAN, RunStore
@@ -88,16 +88,20 @@ def run(
     run_store.check_writable()
     with open_index(run_store) as index:
         if others := index.count_other_versions():
-            typer.echo(f"{run_store.folder}: {others} runs of another version of blurbstudy are not used", err=True)
+            typer.echo(
+                f"{run_store.folder}: {count_of(others, 'run')} of another version of blurbstudy not used", err=True
+            )
     from ..report.make_runs import make_all_runs, make_studies, plan_runs  # with torch: after all checks
 
     studies = make_studies(plan, deadline=deadline)
     if plan_only:
-        typer.echo(f"{plan_runs(studies)} runs wanted; train them: blurbstudy work --store {run_store.folder}")
+        typer.echo(
+            f"{count_of(plan_runs(studies), 'run')} wanted; train them: blurbstudy work --store {run_store.folder}"
+        )
         return
     made = make_all_runs(studies)
     if made.reused and not made.trained:
-        typer.echo(f"nothing to train: all {made.reused} runs are in {run_store.folder}", err=True)
+        typer.echo(f"nothing to train: {count_of(made.reused, 'run')} in {run_store.folder}", err=True)
     for failure in made.sweep_failures:
         typer.echo(f"blurbstudy: {failure}", err=True)
     skipped_runs = sum(run_id not in run_store for run_id in deadline.skipped_runs)
@@ -147,7 +151,7 @@ def work(
     if result.reused and not result.trained and not result.missing:
         typer.echo(f"nothing to train: all {result.reused} planned runs are in {run_store.folder}", err=True)
     if n_left := sum(run_id not in run_store for run_id in deadline.skipped_runs):
-        typer.echo(f"blurbstudy: time limit reached; {n_left} runs remain", err=True)
+        typer.echo(f"blurbstudy: time limit reached; {count_of(n_left, 'run')} left", err=True)
         raise typer.Exit(EXIT_TIME_UP)
 
 

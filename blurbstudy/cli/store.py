@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from .. import paths
 from ..config import SCALES
-from ..errors import ParameterError, check_choice
+from ..errors import ParameterError, check_choice, count_of
 from ..store.run_store import RunStore
 from .help import Command, Group, examples
 
@@ -102,11 +102,13 @@ def publish(
     with _progress() as on_progress:
         summary = publish_store(run_store, out or studies_folder(scale), scale=scale, on_progress=on_progress)
     size = summary.file.stat().st_size / 1e6
-    typer.echo(f"{summary.file}: {summary.runs} runs on {summary.datasets} datasets, {size:.1f} MB")
+    typer.echo(
+        f"{summary.file}: {count_of(summary.runs, 'run')} on {count_of(summary.datasets, 'dataset')}, {size:.1f} MB"
+    )
     if summary.other_revision:
-        typer.echo(f"{summary.other_revision} runs of another version of blurbstudy were left out")
+        typer.echo(f"{count_of(summary.other_revision, 'run')} of another version of blurbstudy left out")
     if summary.other_tasks:
-        typer.echo(f"{summary.other_tasks} runs on tasks that are not BLURB's were left out")
+        typer.echo(f"{count_of(summary.other_tasks, 'run')} on tasks that are not BLURB's left out")
 
 
 def _run_store(scale: str | None, folder: Path | None) -> RunStore:

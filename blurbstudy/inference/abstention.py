@@ -9,7 +9,7 @@ from ..config import JsonMapping
 from ..errors import ParameterError
 from ..tasks import Task
 from ..tasks.task import OUTSIDE
-from .predictor import Prediction, TaggedSentence
+from .predictor import Entity, Prediction, TaggedSentence
 
 
 @dataclass
@@ -42,14 +42,19 @@ def predictions_noun(task: Task) -> str:
     return {"token_labels": "entities", "multi_label": "predicted labels"}.get(task.output, "texts")
 
 
-def check_minimum(minimum: float, task: Task) -> None:
-    """Refuse a minimum where there is no probability.
+def check_minimum(minimum: float, task: Task, *, name: str = "--min-confidence") -> None:
+    """Refuse a minimum that is no probability, or where there is none.
+
+    Args:
+        name: of the argument, for messages.
 
     Raises:
-        ParameterError: the task predicts scores.
+        ParameterError: it is out of bounds, or the task predicts scores.
     """
+    if not 0 <= minimum <= 1:
+        raise ParameterError(f"{name} {minimum:g} is out of bounds; use 0 to 1")
     if task.output == "score":
-        raise ParameterError(f"--min-confidence is for probabilities, and {task.name} has scores; remove it")
+        raise ParameterError(f"{name} is for probabilities, and {task.name} has scores; remove it")
 
 
 def error_on_test(run: JsonMapping, minimum: float, task: Task) -> str:
@@ -76,18 +81,21 @@ def _withhold(prediction: Prediction, minimum: float) -> tuple[Prediction, int]:
         withheld = len(prediction.labels) - len(kept)
         return dataclasses.replace(prediction, labels=kept, withheld=withheld), len(prediction.labels)
     entities = tuple(entity for entity in prediction.entities if entity.probability >= minimum)
-    dropped = [(e.start, e.end) for e in prediction.entities if e.probability < minimum]
-    sentences = (
-        tuple(_without(sentence, dropped) for sentence in prediction.sentences) if dropped else prediction.sentences
+    dropped = tuple(entity for entity in prediction.entities if entity.probability < minimum)
+    left = dataclasses.replace(
+        prediction,
+        entities=entities,
+        sentences=tuple(_without(sentence, dropped) for sentence in prediction.sentences),
+        withheld=len(dropped),
+        withheld_entities=dropped,
     )
-    left = dataclasses.replace(prediction, entities=entities, sentences=sentences, withheld=len(dropped))
     return left, len(prediction.entities)
 
 
-def _without(sentence: TaggedSentence, dropped: list[tuple[int, int]]) -> TaggedSentence:
-    """The sentence with the words of these spans outside."""
+def _without(sentence: TaggedSentence, dropped: tuple[Entity, ...]) -> TaggedSentence:
+    """The sentence with the words of these entities outside."""
     tags = [
-        OUTSIDE if any(first <= start and end <= last for first, last in dropped) else tag
+        OUTSIDE if any(entity.start <= start and end <= entity.end for entity in dropped) else tag
         for (start, end), tag in zip(sentence.words, sentence.tags, strict=True)
     ]
     return TaggedSentence(sentence.words, tuple(tags))

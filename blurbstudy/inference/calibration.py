@@ -51,12 +51,17 @@ class Calibration:
         powers = np.exp(powers - powers.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 
+    @property
+    def temperatures(self) -> list[float]:
+        """Of all maps, rising; none of other methods."""
+        return sorted(float(numbers[0]) for numbers in self.maps.values()) if self.method == TEMPERATURE else []
+
     def describe(self) -> str:
         """`temperature 1.37 on 200 dev documents`."""
         if self.method != TEMPERATURE:
             name = "Platt's scaling" if self.method == PLATT else "isotonic regression"
             return f"{name} on {self.fitted_on}"
-        values = sorted(float(numbers[0]) for numbers in self.maps.values())
+        values = self.temperatures
         same = ALL in self.maps
         numbers = (
             f"temperature {values[0]:.2f}" if same else f"temperatures {values[0]:.2f} to {values[-1]:.2f}, by label,"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import DataError
+from ..errors import DataError, count_of
 from .abstention import Coverage
 from .inputs.documents import Document, Item, ReadError
 from .outputs.resumable import Output, check_resumed
@@ -37,7 +37,9 @@ class ErrorLog:
         if not self.count:
             return ""
         more = [f"... and {self.count - len(self.first)} more"] if self.count > len(self.first) else []
-        return "\n  ".join([f"skipped {self.count} of {documents + self.count} documents:", *self.first, *more])
+        return "\n  ".join(
+            [f"skipped {self.count} of {count_of(documents + self.count, 'document')}:", *self.first, *more]
+        )
 
 
 @dataclass
@@ -49,6 +51,7 @@ class PredictionSummary:
     entities: int = 0  # of this run
     renamed: int = 0  # documents whose id is missing or not unique in the input
     comments: int = 0  # lines of comments left out
+    columns: Mapping[str, str] = field(default_factory=dict)  # role -> column that texts and ids are read from
     errors: ErrorLog = field(default_factory=ErrorLog)
 
 
@@ -79,6 +82,7 @@ def predict_to_output(
             for item in chunk:
                 summary.renamed += item.renamed
                 summary.comments += item.comments
+                summary.columns = summary.columns or item.columns
                 if isinstance(item.content, Document):
                     documents.append(item.content)
                 elif skip_errors:
@@ -97,14 +101,14 @@ def predict_to_output(
                 output.write(predictions)
                 summary.entities += sum(len(prediction.entities) for prediction in predictions)
             if error is not None:
-                done = f"{summary.documents} document{'s'[: summary.documents != 1]} before it predicted"
+                done = f"{count_of(summary.documents, 'document')} before it predicted"
                 raise DataError(f"{error.message} ({done}; pass --skip-errors to skip unreadable documents)")
             if progress:
                 progress(chunk[-1], summary.documents, summary.entities)
         if summary.documents < summary.resumed:
             raise DataError(
-                f"the input has {summary.documents} documents, but the interrupted run has written {summary.resumed}; "
-                "resume with the same input, or name another output (--to)"
+                f"the input has {count_of(summary.documents, 'document')}, but the interrupted run has written "
+                f"{summary.resumed}; resume with the same input, or name another output (--to)"
             )
     return summary
 

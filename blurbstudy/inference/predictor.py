@@ -58,6 +58,12 @@ class Prediction:
     score: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)  # label -> probability
     withheld: int | None = None  # predictions below the minimum of confidence, left out; None: no minimum
+    withheld_entities: tuple[Entity, ...] = ()
+
+    def entities_with_withheld(self) -> list[tuple[Entity, str]]:
+        """All entities in their order, with their types; those that are withheld have ""."""
+        both = [(e, e.type) for e in self.entities] + [(e, "") for e in self.withheld_entities]
+        return sorted(both, key=lambda pair: pair[0].start)
 
     @property
     def id(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import ParameterError, check_choice
+from ..errors import ParameterError, check_choice, count_of
 from .accuracy import ACCURACY, accuracy
 from .blurb_score import blurb_score, group_means
 from .class_scores import (
@@ -85,6 +85,7 @@ def _checked(metric: str, gold: Sequence, predicted: Sequence) -> Metric:
     check_choice("metric", metric, METRICS)
     if len(gold) != len(predicted) or not len(gold):
         raise ParameterError(
-            f"{len(predicted)} predictions for {len(gold)} examples; give one per example, at least one"
+            f"{count_of(len(predicted), 'prediction')} for {count_of(len(gold), 'example')}; "
+            "give one per example, at least one"
         )
     return METRICS[metric]

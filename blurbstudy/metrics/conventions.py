@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, count_of
 from .counts import scores_from_counts
 from .entity_f1 import entity_terms, word_terms
 from .relaxed import relaxed_terms
@@ -88,7 +88,8 @@ def scoring_conventions(
     """
     if len(gold) != len(predicted) or not len(gold):
         raise ParameterError(
-            f"{len(predicted)} predictions for {len(gold)} sentences; give one per sentence, at least one"
+            f"{count_of(len(predicted), 'prediction')} for {count_of(len(gold), 'sentence')}; "
+            "give one per sentence, at least one"
         )
     chosen = RAW_TEXT_CONVENTIONS if raw_text else CONVENTIONS
     conventions = [_convention(name, meaning, terms(gold, predicted)) for name, meaning, terms in chosen]

@@ -6,6 +6,7 @@ from ..config import JsonMapping
 from ..inference.model_directory.card_calibration import (
     COLUMNS,
     COVERAGE_COLUMNS,
+    INTERVALS,
     SELECTION,
     coverage_rows,
     error_rows,
@@ -14,6 +15,7 @@ from ..inference.model_directory.card_calibration import (
 )
 from .chart import BLUE, GREY, SOFT, Key, Panel
 from .figure import Figure
+from .formatting import format_count
 from .scale import Scale
 from .table import Table
 
@@ -36,14 +38,15 @@ def reliability_figure(run: JsonMapping) -> Figure:
             tip = f"{row['n']} of probability {row['probability']:.3f}: {row['happened']:.3f}"
             panel.mark(shape, x, panel.up(row["happened"]), color, tip=tip)
     described = "; ".join(
-        f"{title}: ECE {100 * test[name]['ece'][0]:.2f} in {test[name]['bins']} bins" for name, title, _, _ in drawn
+        f"{title}: ECE {100 * test[name]['ece'][0]:.2f} in {format_count(test[name]['bins'], 'bin')}"
+        for name, title, _, _ in drawn
     )
     return Figure(
         title="Reliability",
         alt=f"Share that is right by stated probability. {described}.",
         panels=[panel],
         keys=[Key(title, color, shape) for _, title, color, shape in drawn] + [Key("perfect", SOFT, dash="5 4")],
-        notes=[f"{described}, times 100; bars are 95% intervals"],
+        notes=[f"{described}, times 100; bars are 95% intervals over {test['units']} ({INTERVALS})"],
     )
 
 
@@ -73,5 +76,7 @@ def calibration_lines(run: JsonMapping) -> list[str]:
         lines.append(line if not test["after"] else f"{line}; calibrated {row[2]}; change {row[3]}")
     bins = (test["after"] or test["before"])["bins"]
     perfect = rows[2][2 if test["after"] else 1]
-    lines.append(f"ECE has {bins} bins of equal mass; of perfect calibration, {perfect} would be expected")
+    lines.append(
+        f"ECE has {format_count(bins, 'bin')} of equal mass; of perfect calibration, {perfect} would be expected"
+    )
     return [*lines, f"{SELECTION[:1].lower()}{SELECTION[1:-1]}"] if test["after"] else lines

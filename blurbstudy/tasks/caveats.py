@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from ..config import JsonMapping, JsonObject
+from ..errors import count_of
 from ..metrics.entities import gold_mentions, gold_words, split_gold
 from .audit import sub_word_counts, unknown_counts
 from .custom.dev_split import MIN_SHARED_WORDS
@@ -35,7 +36,7 @@ class Caveat:
 
     kind: str
     split: str
-    count: int  # examples, mentions or sub-words
+    count: int  # examples, mentions, sub-words or predictions
     total: int
     text: str  # a sentence
     examples: tuple[int, ...] = ()  # leakage: indices in the split
@@ -214,8 +215,3 @@ def _sub_words(
 def abbreviate(names: Sequence[str]) -> str:
     """The first names, and the number of the others."""
     return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def count_of(count: int, what: str) -> str:
-    """`1 document`, `2 documents`."""
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import JsonMapping
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ParameterError, count_of
 from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
 from .formats.lines import LineErrors, describe_columns, quote, read_lines
@@ -23,6 +23,9 @@ from .formats.records import detect_content, json_records
 from .task import Example, Task, as_predicted, split_labels, split_tags
 
 HEADER = "id\tprediction"
+WITHHELD = "withheld"  # key of the number of predictions below a minimum of confidence
+WITHHELD_FILE = f"{WITHHELD}.tsv"  # in a brat folder: such entities
+WITHHELD_COMMENT = re.compile(rf"# {WITHHELD} = (\d+)")  # before a sentence
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -108,7 +111,9 @@ def write_predictions(
         DiskError: the file cannot be written.
     """
     if len(predictions) != len(examples):
-        raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one per example")
+        raise ParameterError(
+            f"{count_of(len(predictions), 'prediction')} for {count_of(len(examples), 'example')}; give one per example"
+        )
     write = _tagged_sentence if task.output == "token_labels" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
     header = "" if task.output == "token_labels" else HEADER + "\n"
@@ -122,7 +127,8 @@ def _tagged_sentence(example: Example, prediction: str | float) -> str:
     tags = split_tags(str(prediction))
     if len(tags) != len(example.texts):
         raise ParameterError(
-            f"sentence {example.id}: {len(tags)} tags for {len(example.texts)} words; give one per word"
+            f"sentence {example.id}: {count_of(len(tags), 'tag')} for {count_of(len(example.texts), 'word')}; "
+            "give one per word"
         )
     return "".join(f"{word}\t{tag}\n" for word, tag in zip(example.texts, tags, strict=True)) + "\n"
 
@@ -149,7 +155,8 @@ def _read_by_id(
         name = name.strip()
         no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
-            errors.add(number, describe_columns(line), "id<TAB>prediction", "correct the line")
+            remedy = "correct the line" if "," not in line else "write a tab between them, no comma"
+            errors.add(number, describe_columns(line), "id<TAB>prediction", remedy)
         elif name not in expected:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {of}", "correct or remove the line")
         elif name in predictions:
@@ -241,7 +248,7 @@ def _expected_value(task: Task, value: str) -> str:
 
 
 def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
-    sentences = list(read_sentences(path))
+    sentences = [_without_comment(block) for block in read_sentences(path)]
     _check_sentences(path, sentences, examples, of)
     errors = LineErrors(path)
     predictions = []
@@ -255,7 +262,7 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
             tag = fields[-1].strip()
             if len(fields) != width:
                 form = "token<TAB>predicted" if width == 2 else "token<TAB>gold<TAB>predicted"
-                actual = describe_columns(line) if tabs else f"{len(fields)} columns in {quote(line)}"
+                actual = describe_columns(line) if tabs else f"{count_of(len(fields), 'column')} in {quote(line)}"
                 errors.add(number, actual, form, "correct the line")
             elif fields[0] != word:
                 errors.add(number, f"token {quote(fields[0])}", f"{quote(word)} as in {of}", "restore the token")
@@ -265,6 +272,13 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
         predictions.append(as_predicted(" ".join(tags), task))
     errors.raise_first()
     return predictions
+
+
+def _without_comment(block: Block) -> Block:
+    """The sentence without what `predict` notes before it."""
+    if not WITHHELD_COMMENT.fullmatch(block.lines[0]):
+        return block
+    return Block(block.first + 1, block.document, block.lines[1:])
 
 
 def _tag_remedy(tag: str, task: Task) -> str:
@@ -280,14 +294,16 @@ def _check_sentences(path: Path, sentences: Sequence[Block], examples: Sequence[
         shorter = min(len(sentences), len(examples))
         position = f"sentence {shorter + 1}" if at is None else f"sentence {at + 1} (line {sentences[at].first})"
         raise DataError(
-            f"{path}: found {len(sentences)} sentences; expected {len(examples)} as in {of}, each followed by an empty "
-            f"line; the first difference is in {position}"
+            f"{path}: found {count_of(len(sentences), 'sentence')}; expected {len(examples)} as in {of}, each "
+            f"followed by an empty line; the first difference is in {position}"
         )
     errors = LineErrors(path)
     for block, example in zip(sentences, examples, strict=True):
         if len(block.lines) != len(example.texts):
-            actual = f"sentence {example.id} with {len(block.lines)} words"
-            errors.add(block.first, actual, f"{len(example.texts)} words as in {of}", "restore the sentence")
+            actual = f"sentence {example.id} with {count_of(len(block.lines), 'word')}"
+            errors.add(
+                block.first, actual, f"{count_of(len(example.texts), 'word')} as in {of}", "restore the sentence"
+            )
     errors.raise_first()
 
 

@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from blurbstudy import evaluate
 from blurbstudy.api.export_model import export_run
 from blurbstudy.api.finetune import fine_tune
 from blurbstudy.config import Recipe
+from blurbstudy.inference.model_directory.card_calibration import summary
 from blurbstudy.inference.model_directory.check import is_unchanged
 from blurbstudy.inference.model_directory.directory import read_model_directory
 from blurbstudy.inference.predict_examples import predictions_of_examples
@@ -33,7 +35,9 @@ def test_a_model_of_labels_is_calibrated_and_its_labels_stay(tune, mini_data, tm
     result = tune("BioASQ")
     assert result.calibration["fit"]["method"] == "temperature"
     assert "\nprobabilities are calibrated by temperature " in result.text() and "<figure" in result._repr_html_()
-    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["calibration"] == result.calibration
+    assert (
+        json.loads(json.dumps(result.to_dict(), allow_nan=False))["calibration"].items() >= result.calibration.items()
+    )
     card = (result.model / "README.md").read_text()
     assert "## Confidence" in card and "are not calibrated" not in card and is_unchanged(result.model)
     assert (result.model / "reliability.svg").read_text().startswith("<svg ")
@@ -65,6 +69,28 @@ def test_entities_without_a_good_dev_and_scores_are_not_calibrated(tune):
     assert similarity.calibration is None and "calibrat" not in similarity.text()
     card = (similarity.model / "README.md").read_text()
     assert "scores are not probabilities, so they have no calibration" in card and "## Confidence" not in card
+
+
+def test_probabilities_of_a_weighted_loss_have_a_caveat_beside_their_scores(tune, mini_data):
+    result = tune("BioASQ", class_weights="balanced", focal_gamma=2)
+    lines = result.text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("ROC AUC"))
+    trained = "trained with class_weights balanced and focal_gamma 2"
+    assert any(line.startswith(f"caveat: {trained}: prob") for line in lines[at : at + 3])
+    assert any(line.startswith("probabilities are ") and trained in line for line in lines)
+    caveats = [caveat for caveat in result.to_dict()["caveats"] if caveat["kind"] == "weighted"]
+    assert [caveat["split"] for caveat in caveats] == ["dev", "test"] and trained in caveats[0]["text"]
+    card = (result.model / "README.md").read_text()
+    assert card.count(trained[1:]) == 4  # beside scores of dev and test, of probabilities, and their calibration
+    scored = evaluate(result, "BioASQ", data=mini_data, device="cpu")
+    assert trained in scored.text() and "weighted" in [caveat.kind for caveat in scored.caveats]
+
+
+def test_a_temperature_far_from_1_has_a_caveat():
+    fit = {"method": "temperature", "maps": {"a": [1.2], "b": [17.5]}, "fitted_on": "60 dev examples"}
+    told = summary({"calibration": {"fit": fit}})
+    assert told.endswith("; a temperature so far from 1 (17.50) may be a chance of dev: do not rely on it")
+    assert "chance" not in summary({"calibration": {"fit": fit | {"maps": {"a": [1.2]}}}})
 
 
 def test_a_dev_set_that_was_trained_on_fits_nothing(tune):

@@ -114,6 +114,8 @@ def test_what_dev_decided_within_runs_is_said_beside_the_dev_score(result, make_
     assert (
         "a label is predicted above a threshold that dev chose (0.35, 0.6), so dev scores are too high" in found.text()
     )
+    selected = [caveat["text"] for caveat in found.to_dict()["caveats"] if caveat["kind"] == "selection"]
+    assert len(selected) == 2 and "best weights on dev" in selected[0] and "threshold that dev chose" in selected[1]
     first = found.to_dict()["runs"][0]
     assert (first["threshold"], first["stopped_at_step"], first["planned_steps"]) == (0.35, 10, 40)
     plain = result([make_record(1, task="BioASQ", test=answers(36))])

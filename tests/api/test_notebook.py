@@ -111,6 +111,23 @@ def test_predictions_are_a_sequence_a_frame_and_marked_text(trained, tmp_path):
         predict(result, pandas.DataFrame({"note": texts}))
 
 
+def test_a_minimum_of_confidence_is_that_of_the_command(trained, command, tmp_path):
+    _, _, result = trained
+    (tmp_path / "a.csv").write_text("id,note\nx,Case 9 of lung cancer got aspirin.\ny,Case 8 of flu got heparin.\n")
+    table = pandas.read_csv(tmp_path / "a.csv")
+    every = sorted(e.probability for one in predict(result, table, columns={"text": "note"}) for e in one.entities)
+    least = (every[0] + every[1]) / 2
+    predictions = predict(result, table, columns={"text": "note"}, min_confidence=least)
+    options = ("--columns", "text=note", "--min-confidence", str(least))
+    code, out, err = command("predict", tmp_path / "a.csv", "--model", result.model, *options)
+    assert (code, [*map(json.loads, out.splitlines())]) == (0, predictions.to_dicts())
+    assert predictions.coverage.text(predictions.task) in err and "read: text = note, id = id\n" in err
+    assert predictions.columns == {"id": "id", "text": "note"} and "1 left out" in predictions._repr_html_()
+    assert list(predictions.to_frame()["type"]).count("") == 1
+    with pytest.raises(ParameterError, match=r"min_confidence 2 is out of bounds; use 0 to 1"):
+        predict(result, table, min_confidence=2)
+
+
 def test_an_audit_is_a_table_with_warnings(trained, tiny_encoder):
     folder, task, _ = trained
     table = audit(task, tiny_encoder)

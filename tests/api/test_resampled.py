@@ -67,6 +67,21 @@ def test_a_task_without_test_file_is_tested_on_all_of_its_examples(result):
     assert "<table" in result._repr_html_()
 
 
+def test_scores_by_class_are_of_the_predictions_on_all_test_folds(result):
+    gold = load_gold(RunStore(result.store), list(result.sweep.values()))[result.task.name]
+    right = {label: {0: [], 1: []} for label in LABELS}
+    for record in result.sweep.values():
+        for label, guess in zip(gold.of_run(record).gold["test"].gold, record.predictions["test"], strict=True):
+            right[label][record.config.repeat].append(label == guess)
+    classes = result.to_dict()["classes"]
+    for label in LABELS:
+        assert classes[label]["gold"] == len(right[label][0]) == len(right[label][1])
+        recalls = [sum(found) / len(found) for found in right[label].values()]
+        assert classes[label]["recall"] == pytest.approx(sum(recalls) / 2)
+    assert "by class, on all splits, mean of 2 repeats:" in result.text() and "Scores by class" in result._repr_html_()
+    assert "intervals over examples, not over trainings" in result.text()
+
+
 def test_the_command_prints_the_same_and_trains_nothing_again(task, result, tiny_encoder, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(json.dumps(RECIPE))

@@ -175,15 +175,6 @@ def test_spans_of_every_format_are_scored_as_by_hand(tmp_path, name, seed):
     assert score_file(tmp_path / f"gold_{name}", task, tmp_path).score == 1
 
 
-def test_entities_that_predict_withheld_are_counted_beside_the_score(tmp_path):
-    texts = {"a": "aspirin and IL-6", "b": "none here"}
-    task = gold_task(tmp_path, texts, {"a": [(0, 7, "Drug")], "b": []})
-    rows = [{**row, "withheld": n} for row, n in zip(records(texts, {"a": [], "b": []}), (2, 1), strict=True)]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    scored = score_file(tmp_path / "p.jsonl", task, tmp_path)
-    assert scored.notes == ("predictions: 3 entities are left out, since predict had a --min-confidence",)
-
-
 def test_the_report_has_counts_of_every_type_and_what_is_left_out(tmp_path):
     texts = {"a": "aspirin and IL-6 and naloxone", "b": "none here"}
     gold = {"a": [(0, 7, "Drug"), (12, 16, "Gene")], "b": []}
@@ -197,10 +188,10 @@ def test_the_report_has_counts_of_every_type_and_what_is_left_out(tmp_path):
     assert ["Gene,", "overlap", "0.00", "0.00", "0.00", "0", "1", "0", "0"] in rows
     assert scored.notes == (
         "1 of 2 documents have no predicted entity",
-        "predictions: 1 spans occur twice and count once",
+        "predictions: 1 span given twice, counted once",
         "predictions: types that gold does not have, all of them wrong: Chem (1)",
     )
-    assert scored.interval is None and "none: only 1 documents with spans" in scored.text()
+    assert scored.interval is None and "none: only 1 document with spans" in scored.text()
 
 
 def test_texts_without_ids_are_matched_by_their_number(tmp_path):
@@ -250,7 +241,7 @@ WRONG = [
     ("p.tsv", f"{HEAD}c\t0\t7\tDrug\taspirin\t0.9\n", r"line 2: found unknown id 'c'; expected the ids of .* test"),
     ("p.tsv", f"{HEAD}a\t0\t7\tDrug\n", r"line 2: found 4 columns"),
     ("p.tsv", f"{HEAD}a\t0\tx\tDrug\taspirin\t0.9\n", r"line 2: found .*; expected start and end as integers"),
-    ("p.tsv", f"{HEAD}a\t1\t8\tDrug\taspirin\t0.9\n", r"line 2: found 'spirin ' .*counted from 1; count characters"),
+    ("p.tsv", f"{HEAD}a\t1\t8\tDrug\taspirin\t0.9\n", r"line 2: found 'spirin ' .*counted from 1; count the document"),
     ("p.tsv", f"{HEAD}a\t0\t99\tDrug\taspirin\t0.9\n", r"line 2: found characters 0 to 99 of a text of 16"),
     ("p.json", json.dumps(ROWS[:1]), r"1 of 2 documents are missing, the first 'b'"),
     ("p.json", json.dumps([*ROWS, {**ROWS[0], "id": "c"}]), r"document 'c' is not in .* test \(2 documents"),
@@ -300,6 +291,6 @@ def test_discontinuous_gold_spans_count_as_missed_and_predicted_ones_as_wrong(tm
     exact = scored.scores["exact"]
     assert (exact.true_positives_gold, exact.gold, exact.predicted) == (2, 3, 3)
     assert scored.notes == (
-        "gold: 1 discontinuous entities count as missed",
-        "predictions: 1 discontinuous entities count as wrong",
+        "gold: 1 discontinuous entity counted as missed",
+        "predictions: 1 discontinuous entity counted as wrong",
     )

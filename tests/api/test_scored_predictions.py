@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from blurbstudy.api.score import score_file
 from blurbstudy.api.span_files import gold_documents
 from blurbstudy.errors import DataError
+from blurbstudy.inference.abstention import Coverage
 from blurbstudy.inference.inputs.readers import read_documents
 from blurbstudy.inference.outputs.formats import OUTPUT_FORMATS, brat_files
+from blurbstudy.inference.outputs.resumable import open_output
 from blurbstudy.inference.predictor import Entity, Prediction, TaggedSentence, split_words
 from blurbstudy.tasks import Task, read_split
 
@@ -108,6 +111,40 @@ def test_probabilities_out_of_bounds_are_refused_and_without_them_there_is_no_ra
         score_file(path, task, tmp_path)
     path.write_text("".join(json.dumps({"id": f"x{i}", "label": "no"}) + "\n" for i in range(N)))
     assert score_file(path, task, tmp_path).by_class.ranking is None
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".tsv"])
+def test_labels_of_sets_that_predict_withheld_are_counted_beside_the_score(tmp_path, suffix):
+    file = csv(tmp_path / "a.csv", rows(IDS["unique ids"], **LABELS["multi-label"]))
+    task = Task.from_files("multi-label", train=file, test=file, separator=";")
+    coverage = Coverage(0.95)
+    predictions = [coverage.withhold(one) for one in predicted_as_gold(task, file, "test")]
+    with open_output(tmp_path / f"p{suffix}", sys.stdout, task, suffix[1:], settings={}, withholds=True) as output:
+        output.write(predictions)
+    scored = score_file(tmp_path / f"p{suffix}", task, tmp_path)
+    caveat = scored.to_dict()["caveats"][0]
+    assert (caveat["kind"], caveat["count"], caveat["total"]) == ("withheld", N, N) and scored.by_class.ranking
+    assert (
+        f"caveat: {N} of {N} predictions for test are left out, since predict had a --min-confidence" in scored.text()
+    )
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "tsv", "conll", "brat"])
+def test_entities_that_predict_withheld_are_counted_beside_the_score(tmp_path, file_format):
+    file = tagged_files(tmp_path)["CoNLL"]
+    task = Task.from_files("ner", train=file, test=file)
+    predictions = []
+    for item in read_documents(file, task):
+        (sentence,) = item.content.sentences
+        entities = tuple(Entity(*sentence[k], "Drug", words(0)[k], p) for k, p in ((2, 0.9), (3, 0.6)))
+        tagged = TaggedSentence(sentence, ("O", "O", "B-Drug", "B-Drug"))
+        predictions.append(Coverage(0.7).withhold(Prediction(item.content, entities, (tagged,))))
+    path = tmp_path / "p"
+    with open_output(path, sys.stdout, task, file_format, settings={}, withholds=True) as output:
+        output.write(predictions)
+    scored = score_file(path, task, tmp_path)
+    caveat = scored.to_dict()["caveats"][0]
+    assert scored.score == 1 and (caveat["kind"], caveat["count"], caveat["total"]) == ("withheld", N, 2 * N)
 
 
 def words(i):

@@ -308,7 +308,7 @@ def test_finetune_a_second_time_trains_nothing(finetune):
 def test_finetune_without_json_is_a_table_for_people(finetune):
     _, out, _ = finetune("--seeds", "1")
     assert out.splitlines()[0].startswith("BIOSSES (pearson, times 100), BERT, 2 layers")
-    assert "\nstatus: " in out and "\ntest: mean " in out and "1 runs trained" in out
+    assert "\nstatus: " in out and "\ntest: mean " in out and "1 run trained" in out
 
 
 def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, tmp_path):

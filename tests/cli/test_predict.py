@@ -70,16 +70,22 @@ def test_documents_with_one_id_are_all_predicted_and_that_is_said(predict):
     Path("a.csv").write_text("id,text\nP7,Aspirin.\nP7,asthma.\n,Aspirin again.\n")
     code, out, err = predict("a.csv")
     assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["P7", "P7.2", "3"])
-    assert err == "warning: 2 documents without an id of their own, numbered in the output\n"
+    assert (
+        err == "read: id = id, text = text\nwarning: 2 documents without an id of their own, numbered in the output\n"
+    )
     code, out, err = predict("a.csv", "--columns", "id=")
-    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (0, "", ["1", "2", "3"])
+    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (
+        0,
+        "read: text = text\n",
+        ["1", "2", "3"],
+    )
 
 
 def test_comments_of_conll_files_are_no_words_and_are_counted(predict):
     Path("a.conll").write_text("# doc 1\nAspirin\tO\nhelps\tO\n\n# doc 2\n#1\tO\nasthma\tO\n")
     code, out, err = predict("a.conll")
     assert (code, [json.loads(line)["text"] for line in out.splitlines()]) == (0, ["Aspirin helps", "#1 asthma"])
-    assert err == "2 lines of comments left out\n"
+    assert err == "read: words = column 1\n2 lines of comments left out\n"
 
 
 def test_a_file_with_carriage_returns_alone_has_as_many_documents_as_lines(predict):
@@ -129,6 +135,7 @@ def test_a_directory_without_a_model_is_one_line(command, tiny_encoder):
 def test_content_decides_before_the_ending_and_that_is_said(predict):
     Path("notes.txt").write_text('[{"id": "x", "text": "Aspirin."},\n {"id": "y", "text": "None."}]')
     said = "notes.txt: read as jsonl by its content; --input-format text reads it as one text\n"
+    said += "read: id = id, text = text\n"
     code, out, err = predict("notes.txt")
     assert (code, [json.loads(line)["id"] for line in out.splitlines()], err) == (0, ["x", "y"], said)
     code, out, err = predict("notes.txt", "--input-format", "text")
@@ -143,7 +150,7 @@ def test_files_of_a_folder_that_are_not_read_are_counted(predict):
         Path("texts", name).write_text("Aspirin.")
     code, out, err = predict("texts")
     assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["a", "sub/b"])
-    assert err == "texts: 2 other files of the folder are passed over (1 .conf, 1 .ann)\n"
+    assert err == "texts: 2 other files of the folder passed over (1 .conf, 1 .ann)\n"
 
 
 def test_what_predict_writes_is_scored_as_it_is(predict, command):

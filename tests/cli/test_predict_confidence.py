@@ -72,7 +72,9 @@ def test_entities_below_the_minimum_are_left_out_of_every_format_and_counted(pre
     assert err == "coverage: 0 of 3 entities (0.0%) have a confidence of 0.9999 or more; 3 left out\n"
     tags = predict("--min-confidence", "0.9999", "--format", "conll")[1].splitlines()
     assert tags and {line.split("\t")[1] for line in tags if "\t" in line} == {"O"}
-    assert len(predict("--min-confidence", "0.9999", "--format", "tsv")[1].splitlines()) == 1
+    assert "# withheld = 3" in tags
+    rows = [line.split("\t") for line in predict("--min-confidence", "0.9999", "--format", "tsv")[1].splitlines()[1:]]
+    assert [row[4] for row in rows] == list(values) and {row[3] for row in rows} == {""}
 
 
 def test_the_error_on_test_of_the_nearest_minimum_is_told(predict):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from blurbstudy.errors import ParameterError, ParityError
+from blurbstudy.errors import DataError, ParameterError, ParityError
 from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.model_directory.check import METADATA_FILE
 from blurbstudy.inference.model_directory.directory import ModelDirectory, read_model_directory
@@ -229,7 +229,7 @@ def test_texts_to_compare_on_come_from_pairs_too(write_random, tmp_path):
     texts = texts_of_file(path, task)
     assert texts.documents[0].texts == ("one", "two") and texts.origin == "the first 200 texts of pairs.csv"
     path.write_text("text,text2\n")
-    with pytest.raises(ParameterError, match="has no texts; name a file with some"):
+    with pytest.raises(DataError, match="found no texts; expected at least one"):
         texts_of_file(path, task)
 
 

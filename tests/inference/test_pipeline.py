@@ -46,7 +46,7 @@ class Killed(resumable.FileOutput):
 
 predictor = Predictor(read_model_directory(model), batch_tokens=64)
 items = read_documents(source, predictor.task, format_name="lines")
-output = Killed(Path(to), predictor.task, format_name, settings={"model": "m"})
+output = Killed(Path(to), predictor.task, resumable.OUTPUT_FORMATS[format_name], settings={"model": "m"})
 predict_to_output(predictor, items, output, skip_errors=False)
 """
 

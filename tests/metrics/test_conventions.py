@@ -92,7 +92,7 @@ def test_kept_words_that_do_not_fit_are_refused(kept, message):
 
 
 def test_unequal_or_no_sentences_are_refused():
-    with pytest.raises(ParameterError, match="1 predictions for 3 sentences"):
+    with pytest.raises(ParameterError, match="1 prediction for 3 sentences"):
         scoring_conventions(GOLD, ["O"])
     with pytest.raises(ParameterError, match="0 predictions for 0 sentences"):
         scoring_conventions([], [])

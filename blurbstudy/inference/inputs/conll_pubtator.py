@@ -38,12 +38,13 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
     name: str | None = None
     unnamed = n_sentences = bytes_read = comments = width = 0
     error: ReadError | None = None
+    columns_read: dict[str, str] = {}
 
     def finish_document() -> Iterator[Item]:
         if error or sentences:
             document_id = name if name is not None else str(n_sentences)
             document = document_of_words(document_id, sentences, marked=name is not None)
-            yield Item(error or document, bytes_read, comments)
+            yield Item(error or document, bytes_read, comments, columns=columns_read)
 
     def finish_sentence() -> list[str]:
         """The words of the block, without comments and the file's header."""
@@ -58,6 +59,7 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
                 places = (i for i, cell in enumerate(cells) if cell.strip().lower() in WORD_NAMES)
                 begin, named = begin + 1, next(places) if named is None else named
         column = (of_task if of_task < width > 1 else 0) if named is None else named
+        columns_read["words"] = f"column {column + 1}"
         words = []
         for line, text in zip(block[begin:], texts[begin:], strict=True):
             fields = columns_of(text, tabs="\t" in text)

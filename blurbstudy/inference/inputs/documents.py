@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ...tasks import Task
 from ...tasks.formats.lines import clip
@@ -34,6 +35,7 @@ class Item:
     bytes_read: int  # of the input, up to the end of the item
     comments: int = 0  # lines of comments left out before it
     renamed: bool = False  # whether its id is not the input's, which is missing or not unique
+    columns: Mapping[str, str] = field(default_factory=dict)  # role -> column that it is read from
 
 
 def text_count(task: Task) -> int:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
-from ...tasks.custom.formats import NAMES
+from ...tasks.custom.formats import NAMES, refuse_unreadable
 from ...tasks.formats.lines import decode_lines, raise_data_error, read_text, refuse_binary, without_end
 from ...tasks.formats.python_records import json_lines
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
@@ -56,15 +56,17 @@ def read_documents(
         ParameterError: the format is unknown or does not fit the task.
         DataError: the input cannot be read, or lacks a column that the task needs.
     """
-    format_name = input_format(where, task, format_name)
+    format_name, is_empty = input_format(where, task, format_name), True
     if columns and format_name not in WITH_COLUMNS:
         raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
     for item in _with_unique_ids(_read(where, task, format_name, columns or {})):
-        document = item.content
+        document, is_empty = item.content, False
         if task.output != "token_labels" and isinstance(document, Document) and not all(map(str.strip, document.texts)):
             place = f"{display_name(where)}, document {document.id}"
             item = replace(item, content=error_at(place, "an empty text", "a text to predict for", "remove it"))
         yield item
+    if is_empty:
+        raise_data_error(display_name(where), "no texts", "at least one to predict for", "check the input")
 
 
 def read_python_records(value: Any, task: Task, columns: Mapping[str, str] | None = None) -> Iterator[Item]:
@@ -145,6 +147,7 @@ def _other_formats(task: Task) -> list[str]:
 
 
 def _detect_format(path: Path, task: Task) -> str:
+    refuse_unreadable(path)
     if content := detect_content(path):
         return NAMES.get(content, content)
     suffix = path.suffix.lower()

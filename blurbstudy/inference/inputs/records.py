@@ -11,6 +11,7 @@ from ...config import JsonMapping
 from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
 from ...tasks.custom.columns import COLUMN_ALIASES, is_header, matching_fields, without_doubt
+from ...tasks.custom.formats import refuse_word_rows
 from ...tasks.custom.tabular import join_texts
 from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import decode_lines, listed, quote
@@ -20,6 +21,10 @@ from .documents import Document, Item, ReadError, error_at, read_error, text_cou
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
 USUAL_TEXTS = COLUMN_ALIASES["text"]
+OTHER_TEXTS = (  # names of texts that may be meant beside one with a usual name
+    *("title", "article_title", "abstract", "abstract_text", "body", "content", "full_text", "fulltext", "summary"),
+    *("note", "notes", "report", "description", "comment", "question", "context", "answer"),
+)
 
 Record = tuple[str, JsonMapping | ReadError, int]  # its place, for messages; values; bytes read
 
@@ -42,8 +47,10 @@ def read_records(
             yield Item(record, bytes_read)
             continue
         roles = roles or _assign_columns(list(record), where, task, columns)
+        if format_name != "jsonl" and "words" in roles:
+            refuse_word_rows(where, record)
         name, is_valid = _id(record, roles, count)
-        yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid)
+        yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid, columns=roles)
 
 
 def check_roles(columns: Mapping[str, str]) -> None:
@@ -63,9 +70,10 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     if missing := [name for name in roles.values() if name not in fields]:
         advice = did_you_mean(missing[0], fields, otherwise=f"it has {listed([repr(name) for name in fields])}")
         raise DataError(f"{where}: no column {quote(missing[0])}; {advice}")
-    task_columns: dict[str, str] = (
-        dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
-    )
+    task_roles: tuple[str, ...] = ("id", "text", "text2")
+    if task.output == "token_labels":
+        task_roles = ("text",) if task.reader.startswith("own_span") else ()
+    task_columns: dict[str, str] = dict(zip(task_roles, task.columns[:-1], strict=False))
     texts = ("text", "text2")[: text_count(task)]
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
         free = [name for name in fields if name not in roles.values()]
@@ -74,6 +82,10 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
         if role not in roles and role not in unused and candidates:
             if len(candidates) > 1 and role in texts:
                 raise DataError(f"{where}: {listed(candidates)} may each be the {role}; pass --columns {role}=NAME")
+            more = [name for name in free if name.lower() in OTHER_TEXTS and name not in candidates]
+            if role == "text" == texts[-1] and more and not own and candidates[0].lower() != "text":
+                remedy = "pass --columns text=NAME, or join their texts in a column"
+                raise DataError(f"{where}: {listed([*more, candidates[0]])} may each be the text; {remedy}")
             roles[role] = candidates[0]
     if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}

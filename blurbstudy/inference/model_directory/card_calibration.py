@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...config import JsonMapping
+from ...errors import count_of
 from ..calibration import calibration_of
 from .card_results import escape_cell, escape_text
 
 DIAGRAM = "reliability.svg"
 COLUMNS = ("", "As computed", "Calibrated", "Change")
 COVERAGE_COLUMNS = ("Minimum confidence", "Coverage in %", "Error in %", "Found in %")
+INTERVALS = "bootstrap over these; Wilson's, over those with such a probability, where all or none are right"
+FAR = 5.0  # a caveat of temperatures above, or below its inverse; the search ends at 20
 SELECTION = "If dev also selected the run or its step, calibrated probabilities may be a little too high."
 
 
+def weighting(recipe: JsonMapping) -> str:
+    """What of a recipe moves probabilities away from the frequencies of labels; "" if nothing does."""
+    weights, gamma = recipe.get("class_weights", "none"), recipe.get("focal_gamma", 0)
+    parts = ["class_weights" if isinstance(weights, Mapping) else f"class_weights {weights}"] * (weights != "none")
+    return " and ".join(parts + [f"focal_gamma {gamma:g}"] * (gamma > 0))
+
+
 def summary(run: JsonMapping) -> str:
-    """How probabilities are calibrated, or why they are not."""
+    """How probabilities are calibrated, or why they are not, and what else they depend on."""
+    trained = weighting(run.get("recipe") or {})
+    more = f"; those of a model trained with {trained} are not the labels' frequencies" if trained else ""
     if (calibration := calibration_of(run)) is None:
-        return f"not calibrated: {run['calibration']['reason']}"
-    return f"calibrated by {calibration.describe()}"
+        return f"not calibrated: {run['calibration']['reason']}{more}"
+    far = [t for t in calibration.temperatures if not 1 / FAR <= t <= FAR]
+    if far:
+        listed = ", ".join(f"{t:.2f}" for t in sorted(far))
+        more = f"; a temperature so far from 1 ({listed}) may be a chance of dev: do not rely on it{more}"
+    return f"calibrated by {calibration.describe()}{more}"
 
 
 def error_rows(run: JsonMapping) -> list[list[str]]:
@@ -59,9 +75,9 @@ def notes(run: JsonMapping) -> list[str]:
         return [*found, "Its error is not known: there is no test set with predictions, and dev fitted it."]
     side = test["after"] or test["before"]
     found += [
-        f"On test, {side['n']:,} probabilities of {test['units']}; 95% intervals by bootstrap over these. "
-        f"Values times 100. ECE has {side['bins']} bins of equal mass and is too high where these are small, and so is "
-        "its interval: perfect calibration would show the value in the last row.",
+        f"On test, {count_of(side['n'], 'probability')} of {test['units']}; 95% intervals by {INTERVALS}. "
+        f"Values times 100. ECE has {count_of(side['bins'], 'bin')} of equal mass and is too high where these are "
+        "small, and so is its interval: perfect calibration would show the value in the last row.",
         "Coverage: the share of predictions that have the minimum; error: the share of these that is wrong"
         + (
             "."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...config import JsonMapping
 from ...metrics import RANKINGS
 from ...metrics.confusions import MAX_CLASSES, MAX_LISTED, NO_ENTITY
+from .card_calibration import weighting
 from .card_results import escape_cell, escape_text
 
 MEASURES = ("precision", "recall", "f1")
@@ -26,17 +27,20 @@ def class_sections(run: JsonMapping) -> str:
         for name, scores in found["classes"].items()
     ]
     head = ["Class", "Precision", "Recall", "F1", "Gold", "Predicted"]
-    parts = [f"## Scores by class ({found['split']})", INTERVALS, _table(head, rows), *_ranking(found["ranking"])]
+    parts = [f"## Scores by class ({found['split']})", INTERVALS, _table(head, rows), *_ranking(run)]
     return "\n\n".join([*parts, *_confusions(found)])
 
 
-def _ranking(ranking: JsonMapping | None) -> list[str]:
+def _ranking(run: JsonMapping) -> list[str]:
+    ranking = run["by_class"]["ranking"]
     if ranking is None:
         return []
     values = [f"{title} {_with_bounds(ranking, name)}" for name, title in RANKINGS.items()]
     text = f"{', '.join(values)} ({ranking['of']}; 95% CI: {ranking['intervals_by']})."
     left_out = ", ".join(ranking["left_out"])
-    return [escape_text(text + (f" Without {left_out}, which all or no examples have." if left_out else ""))]
+    text += f" Without {left_out}, which all or no examples have." if left_out else ""
+    trained = weighting(run["recipe"])
+    return [escape_text(text + (f" The probabilities are of a model trained with {trained}." if trained else ""))]
 
 
 def _confusions(found: JsonMapping) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...config import JsonMapping
+from ...errors import count_of
 
 STATUS_MEANING = (
     "A collapsed run diverged, predicts a constant, or was not trained: its training ends at 0.9 times the loss of the "
@@ -53,8 +54,8 @@ def _seeds(seeds: JsonMapping) -> str:
     """Whose mean is given."""
     n, collapsed = seeds["n_noncollapsed"], seeds["collapsed"]
     if not n:
-        return f"mean of {seeds['n_scored']} seeds, all collapsed"
-    return f"mean of {n} seed{'s' * (n != 1)}{' without a collapsed run' if collapsed else ''}"
+        return f"mean of {count_of(seeds['n_scored'], 'seed')}, all collapsed"
+    return f"mean of {count_of(n, 'seed')}{' without a collapsed run' if collapsed else ''}"
 
 
 def _mean(seeds: JsonMapping) -> list[str]:
@@ -151,7 +152,7 @@ def describe_statuses(counts: Mapping[str, int]) -> str:
     """Runs by status (api.model_facts.status_counts) as text; runs that were not judged only if there are any."""
     shown = [f"{n} {status}" for status, n in counts.items() if n or status != "not judged"]
     n = sum(counts.values())
-    return f"{' / '.join(shown)}, of {n} run{'s' * (n != 1)}"
+    return f"{' / '.join(shown)}, of {count_of(n, 'run')}"
 
 
 def status_lines(run: JsonMapping) -> list[str]:

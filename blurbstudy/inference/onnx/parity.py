@@ -11,7 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ...config import JsonObject
-from ...errors import DataError, ParameterError, ParityError
+from ...errors import DataError, ParameterError, ParityError, count_of
 from ...metrics import score
 from ...tasks import Example, Task
 from ..inputs.documents import Document, ReadError, text_count
@@ -68,8 +68,7 @@ def texts_of_file(file: Path, task: Task) -> ParityTexts:
     """The first texts of a file that `predict` reads; a .txt file has one on each line.
 
     Raises:
-        DataError: a text cannot be read.
-        ParameterError: there is none.
+        DataError: a text cannot be read, or there is none.
     """
     format_name = "lines" if file.suffix.lower() == ".txt" and text_count(task) == 1 else "auto"
     documents: list[Document] = []
@@ -79,9 +78,7 @@ def texts_of_file(file: Path, task: Task) -> ParityTexts:
         documents.append(item.content)
         if len(documents) == N_TEXTS:
             break
-    if not documents:
-        raise ParameterError(f"{file}: has no texts; name a file with some (--texts)")
-    return ParityTexts(documents, f"the first {len(documents)} texts of {file.name}")
+    return ParityTexts(documents, f"the first {count_of(len(documents), 'text')} of {file.name}")
 
 
 def texts_of_examples(examples: Sequence[Example], task: Task, origin: str) -> ParityTexts:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...config import fingerprint
 from ...errors import ParameterError, check_choice
 from ...tasks import Task
+from ...tasks.prediction_files import WITHHELD
 from .html import html_begin, html_document, html_end
 
 if TYPE_CHECKING:
@@ -124,26 +125,33 @@ def _json_line(prediction: Prediction, task: Task) -> str:
     return json.dumps(to_dict(prediction, task), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _tsv_begin(task: Task) -> str:
+def tsv_begin(task: Task, *, withholds: bool = False) -> str:
+    """The header of a TSV.
+
+    Args:
+        withholds: whether there is a minimum of confidence.
+    """
     columns = {
         "token_labels": ["id", "start", "end", "type", "text", "probability"],
         "score": ["id", "score"],
         "single_label": ["id", "label", "probability", *task.labels],
-        "multi_label": ["id", "labels", *task.labels],
+        "multi_label": ["id", "labels", *([WITHHELD] if withholds else []), *task.labels],
     }[task.output]
     return _tsv_row(columns)
 
 
-def _tsv_lines(prediction: Prediction, task: Task) -> str:
+def tsv_lines(prediction: Prediction, task: Task) -> str:
     rows: list[list[object]]
     if task.output == "token_labels":
-        rows = [[e.start, e.end, e.type, e.text, f"{e.probability:.{DIGITS}f}"] for e in prediction.entities]
+        pairs = prediction.entities_with_withheld()
+        rows = [[e.start, e.end, kind, e.text, f"{e.probability:.{DIGITS}f}"] for e, kind in pairs]
     elif prediction.score is not None:
         rows = [[f"{round_probability(prediction.score):.{DIGITS}f}"]]
     else:
         probabilities = {label: f"{value:.{DIGITS}f}" for label, value in prediction.probabilities.items()}
         if prediction.labels is not None:
-            rows = [[",".join(prediction.labels), *probabilities.values()]]
+            withheld = [] if prediction.withheld is None else [prediction.withheld]
+            rows = [[",".join(prediction.labels), *withheld, *probabilities.values()]]
         else:
             best = prediction.label or max(prediction.probabilities, key=prediction.probabilities.__getitem__)
             rows = [[prediction.label or "", probabilities[best], *probabilities.values()]]
@@ -156,14 +164,15 @@ def _tsv_row(values: list[object] | list[str]) -> str:
 
 def _conll_lines(prediction: Prediction, task: Task) -> str:
     mark = f"-DOCSTART- ({' '.join(prediction.id.split())})\n\n" if prediction.document.marked else ""
-    sentences = [
-        "".join(
-            f"{prediction.text[start:end]}\t{tag}\n"
-            for (start, end), tag in zip(sentence.words, sentence.tags, strict=True)
-        )
-        for sentence in prediction.sentences
-    ]
-    return mark + "".join(f"{sentence}\n" for sentence in sentences)
+    blocks = []
+    for sentence in prediction.sentences:
+        first, last = sentence.words[0][0], sentence.words[-1][1]
+        withheld = sum(first <= entity.start < last for entity in prediction.withheld_entities)
+        lines = [f"# {WITHHELD} = {withheld}\n"] if withheld else []
+        pairs = zip(sentence.words, sentence.tags, strict=True)
+        lines += [f"{prediction.text[start:end]}\t{tag}\n" for (start, end), tag in pairs]
+        blocks.append("".join(lines))
+    return mark + "".join(f"{block}\n" for block in blocks)
 
 
 def _empty(task: Task) -> str:
@@ -172,7 +181,7 @@ def _empty(task: Task) -> str:
 
 OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
     "jsonl": OutputFormat(_empty, _json_line, _empty),
-    "tsv": OutputFormat(_tsv_begin, _tsv_lines, _empty),
+    "tsv": OutputFormat(tsv_begin, tsv_lines, _empty),
     "conll": OutputFormat(_empty, _conll_lines, _empty, entities_only=True),
     "html": OutputFormat(html_begin, html_document, html_end),
 }

@@ -111,7 +111,8 @@ def _highlighted_text(prediction: Prediction, task: Task) -> str:
         for entity in prediction.entities
     ]
     text = renderer.render([{"text": prediction.text, "ents": spans, "title": None}]).strip()
-    return f"<section>\n<h2>{html.escape(prediction.id)}</h2>\n{text}\n</section>\n"
+    withheld = f'\n<p class="about">{prediction.withheld} withheld</p>' if prediction.withheld else ""
+    return f"<section>\n<h2>{html.escape(prediction.id)}</h2>\n{text}{withheld}\n</section>\n"
 
 
 def _table_head(task: Task) -> str:
@@ -131,7 +132,8 @@ def _table_row(prediction: Prediction) -> str:
         cells.append(f"{prediction.score:.2f}")
     else:
         labels = [prediction.label or "(abstained)"] if prediction.labels is None else prediction.labels
-        cells.append(html.escape(", ".join(labels)))
+        withheld = f" ({prediction.withheld} withheld)" if prediction.labels is not None and prediction.withheld else ""
+        cells.append(html.escape(", ".join(labels)) + withheld)
         ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
         cells.append(
             "<br>".join(

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO
 
@@ -19,8 +20,9 @@ from ...config import JsonMapping, fingerprint
 from ...errors import ParameterError
 from ...filesystem import disk_errors
 from ...tasks import Task
+from ...tasks.prediction_files import WITHHELD_FILE
 from ..inputs.documents import Document
-from .formats import BRAT, OUTPUT_FORMATS, OutputFormat, brat_files
+from .formats import BRAT, OUTPUT_FORMATS, OutputFormat, brat_files, tsv_begin, tsv_lines
 
 if TYPE_CHECKING:
     from ..predictor import Prediction
@@ -49,8 +51,8 @@ class StreamOutput:
 
     ids: Sequence[str] = ()
 
-    def __init__(self, stream: TextIO, task: Task, format_name: str, *, appendix: str = "") -> None:
-        self._stream, self._task, self._format = stream, task, _with_appendix(format_name, appendix)
+    def __init__(self, stream: TextIO, task: Task, output_format: OutputFormat) -> None:
+        self._stream, self._task, self._format = stream, task, output_format
 
     def __enter__(self) -> Self:
         self._stream.write(self._format.begin(self._task))
@@ -71,21 +73,19 @@ class FileOutput:
 
     Args:
         settings: what determines the predictions besides the input; JSON values.
-        appendix: HTML for the end of a page.
 
     Raises:
-        ParameterError: the file exists, or cannot be written.
+        ParameterError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping, appendix: str = "") -> None:
-        check_target(path, format_name)
+    def __init__(self, path: Path, task: Task, output_format: OutputFormat, *, settings: JsonMapping) -> None:
         digest = fingerprint(dict(settings))[:8]
-        self._path, self._task, self._format = path, task, _with_appendix(format_name, appendix)
+        self._path, self._task, self._format = path, task, output_format
         self._partial = path.with_name(f"{path.name}.{digest}.partial")
         self._file: BinaryIO | None = None
         self._size = 0  # bytes of complete lines
         self.ids: list[str] = []
-        self._resumable = format_name == "jsonl"
+        self._resumable = output_format == OUTPUT_FORMATS["jsonl"]
         if self._resumable and self._partial.is_file():
             self._read_partial()
 
@@ -137,7 +137,7 @@ class FileOutput:
 
 
 class BratOutput:
-    """A new or empty folder of brat files.
+    """A new or empty folder of brat files; with a minimum of confidence, also a TSV of the entities below it.
 
     Raises:
         ParameterError: the folder contains files, or cannot be written.
@@ -145,9 +145,9 @@ class BratOutput:
 
     ids: Sequence[str] = ()
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, task: Task) -> None:
         check_target(folder, BRAT)
-        self._folder, self._partial = folder, folder.with_name(f"{folder.name}.partial")
+        self._folder, self._task, self._partial = folder, task, folder.with_name(f"{folder.name}.partial")
 
     def __enter__(self) -> Self:
         with disk_errors(self._folder, HINT):
@@ -169,11 +169,18 @@ class BratOutput:
             for prediction in predictions:
                 for name, text in brat_files(prediction).items():
                     (self._partial / name).write_bytes(text.encode())  # bytes: line endings stay as they are
+                if prediction.withheld_entities:
+                    with (self._partial / WITHHELD_FILE).open("ab") as file:
+                        begin = "" if file.tell() else tsv_begin(self._task)
+                        rows = tsv_lines(dataclasses.replace(prediction, entities=()), self._task)
+                        file.write((begin + rows).encode())
 
 
-def _with_appendix(format_name: str, appendix: str) -> OutputFormat:
-    """The format; of a page, with HTML at its end."""
+def _adapted(format_name: str, *, appendix: str, withholds: bool) -> OutputFormat:
+    """The format; of a page, with HTML at its end; of a table, with a column of what is withheld."""
     plain = OUTPUT_FORMATS[format_name]
+    if format_name == "tsv" and withholds:
+        return dataclasses.replace(plain, begin=partial(tsv_begin, withholds=True))
     if format_name != "html" or not appendix:
         return plain
     return dataclasses.replace(plain, end=lambda task: plain.end(task).replace("</body>", f"{appendix}\n</body>"))
@@ -187,18 +194,23 @@ def open_output(
     *,
     settings: JsonMapping,
     appendix: str = "",
+    withholds: bool = False,
 ) -> Output:
     """The output at a path, or the stream if there is no path; of a page, with an appendix in HTML.
+
+    Args:
+        withholds: whether there is a minimum of confidence.
 
     Raises:
         ParameterError: brat without a folder; the path exists.
     """
     check_target(path, format_name)
+    if path is not None and format_name == BRAT:
+        return BratOutput(path, task)
+    output_format = _adapted(format_name, appendix=appendix, withholds=withholds)
     if path is None:
-        return StreamOutput(stream, task, format_name, appendix=appendix)
-    if format_name == BRAT:
-        return BratOutput(path)
-    return FileOutput(path, task, format_name, settings=settings, appendix=appendix)
+        return StreamOutput(stream, task, output_format)
+    return FileOutput(path, task, output_format, settings=settings)
 
 
 def check_target(path: Path | None, format_name: str) -> None:

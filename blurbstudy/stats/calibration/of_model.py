@@ -128,8 +128,8 @@ def fit_on(dev: PredictedSplit) -> tuple[Calibration | None, str]:
             column = slice(i, None, len(labels))
             if _enough(right[column], needed) and (t := fit_binary_temperature(p[column], happened[column])):
                 maps[label] = np.array([t])
-        if maps and len(maps) < len(labels):
-            counts += f"; {len(labels) - len(maps)} of {len(labels)} labels have too few and stay as computed"
+        if maps and (n := len(labels) - len(maps)):
+            counts += f"; {n} of {len(labels)} labels stay as computed: dev tells too little of them"
     elif _enough(right, needed):
         temperature = fit_temperature(dev.rows, dev.truth.argmax(-1))
         if temperature is None:

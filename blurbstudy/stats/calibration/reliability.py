@@ -41,8 +41,9 @@ class Outcomes:
         return percentile_interval(replicates_from_sums(sums, statistic))
 
     def shares(self, event: np.ndarray, groups: np.ndarray) -> list[tuple[float, Interval | None]]:
-        """The share of each group (n, groups) that has an event (n,), and its 95% interval: Wilson's where all or none
-        have it, since every draw would be equal; None where few units are in the group.
+        """The share of each group (n, groups) that has an event (n,), and its 95% interval: Wilson's over the units of
+        the group where all or none have it, since every draw would be equal, and the events of a unit are not
+        independent; None where few units are in the group.
         """
         among = self.sums(groups)
         hits = self.sums(groups & event[:, None])
@@ -54,7 +55,7 @@ class Outcomes:
         for column, (k, n, units) in enumerate(zip(hits.sum(0), among.sum(0), (among > 0).sum(0), strict=True)):
             interval = None
             if k in (0, n):
-                interval = wilson_interval(int(k), int(n))
+                interval = wilson_interval(int(units) if k else 0, int(units))
             elif draws is not None and units >= MIN_COUNTING_UNITS:
                 interval = percentile_interval(draws[np.isfinite(draws[:, column]), column])
             found.append((float(k / n), interval))

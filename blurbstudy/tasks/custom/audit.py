@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
+from ...errors import count_of
 from ..audit import sub_word_counts
-from ..caveats import TRUNCATED, UNMATCHED, Caveat, count_of, find_caveats
+from ..caveats import TRUNCATED, UNMATCHED, Caveat, find_caveats
 from ..duplicates import named_documents, normalized
 from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
 from ..formats.read_counts import skipped_sentences

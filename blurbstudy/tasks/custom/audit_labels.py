@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ...errors import count_of
 from ..formats.conll_layout import read_layout
 from ..formats.label_cells import MISSING_NAMES, names_of_marks
 from ..formats.lines import MAX_QUOTED, clip, listed
@@ -85,7 +86,7 @@ def missing_texts(lines: ExampleLocations) -> Iterator[str]:
         if missing and lines.task.output != "token_labels":
             named = lines.location(split, missing[0])
             text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_NAMES)
-            yield f"{plural(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
+            yield f"{count_of(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
 
 
 def left_out(path: Path, task: Task) -> Iterator[str]:
@@ -93,11 +94,11 @@ def left_out(path: Path, task: Task) -> Iterator[str]:
     if task.reader == "own_conll":
         read = read_layout(path, int(task.columns[1]) - 1)
         if read.comments:
-            yield f"{plural(read.comments, 'line')} of comments left out"
+            yield f"{count_of(read.comments, 'line')} of comments left out"
         if read.header:
             yield f"the first line is a header ({listed(read.header)})"
     elif unlabelled := count_unlabelled(path, task):
-        yield f"{plural(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
+        yield f"{count_of(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
     if sentence := _second_annotators(path, task):
         yield sentence
     if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
@@ -115,7 +116,7 @@ def _second_annotators(path: Path, task: Task) -> str:
     for key, annotator in column_values(path, form, [text, column]) if column else ():
         by_text[str(key)].add(str(annotator))
     several = sum(len(annotators) > 1 for annotators in by_text.values())
-    which = f"{plural(several, 'text')} with annotations of several annotators (column {column})"
+    which = f"{count_of(several, 'text')} with annotations of several annotators (column {column})"
     return f"{which}, each read as an example of its own" if several else ""
 
 
@@ -135,7 +136,3 @@ def label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
 def abbreviate(names: Sequence[str], *, most: int = MAX_NAMED) -> str:
     shown = ", ".join(clip(name, length=2 * MAX_QUOTED) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def plural(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -14,7 +14,7 @@ from ..formats.lines import listed, quote, raise_data_error
 from ..formats.records import ANSWER, is_answer
 from ..task import SPLITS, Task
 from .arguments import number
-from .formats import SPANS
+from .formats import SPANS, WORDS, first_row, refuse_word_rows
 from .span_records import ENDS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
 
@@ -39,8 +39,8 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
         *("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
         *("patient_id", "patientid", "subject_id"),
     ),
-    "words": ("words", "tokens"),
-    "tags": ("tags", "ner_tags", "labels"),
+    "words": WORDS,
+    "tags": ("tags", "ner_tags", "labels", "tag", "ner_tag"),
     "spans": (*SPANS, "label", "labels"),
     "type": ("type", "label", "entity_type", "category", "class", "tag"),
     "start": STARTS,
@@ -52,6 +52,7 @@ USUAL_NAMES = frozenset(name for names in COLUMN_ALIASES.values() for name in na
 ROLES = ("text", "text2", "label", "id", "document")
 SPAN_ROLES = ("start", "end", "mention")  # of a table with one row per mention
 WITHOUT_COLUMNS = ("brat", "pubtator")
+SCORES = ("score", "similarity")  # usual names of labels that are numbers
 _AMBIGUOUS = ("start", "end", "tags")  # roles whose canonical name may mean something else: words, parts of speech
 _CANONICAL_LABELS = {"score": ("score",), "multi_label": ("labels",)}  # Task.output -> names, where not "label"
 
@@ -125,6 +126,10 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
         if role == "label" and ANSWER in free and (len(free) > 1 or "accept" in fields):  # Prodigy's, to the label
             values = column_values(path, form.rpartition("-")[2], [ANSWER])
             free = [name for name in free if name != ANSWER or not is_answer(value for (value,) in values)]
+        if role == "label" and not free and {"accept", "options"} <= set(fields):  # Prodigy's choices
+            free = ["accept"]
+        if role == "label" and task.output != "score":
+            free = _without_scores(path, form.rpartition("-")[2], free)
         is_pair = role == "text" and "text2" in required and bool(matching_fields(fields, "text2"))
         if is_pair:
             free = [name for name in free if {f"{name}2", f"{name[:-1]}2"} & set(fields)] or free
@@ -201,6 +206,8 @@ def _check_roles(task: Task, path: Path, fields: Sequence[str], roles: Mapping[s
     of_split = "" if split == "train" else f"{split}."
     for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
         if role not in roles:
+            if task.output == "token_labels":
+                refuse_word_rows(path, first_row(path, fields))
             option = f"--columns {of_split}{role}=NAME, or {role}: NAME under columns: in the YAML"
             raise DataError(
                 f"{path}: cannot identify the column of the {role} among {listed(fields)}; name it ({option}), or by "
@@ -247,6 +254,15 @@ def without_doubt(fields: Sequence[str], canonical: Collection[str]) -> list[str
     """The one field of several with a canonical name, or else all of them."""
     named = [name for name in fields if name.lower() in canonical]
     return named if len(named) == 1 else list(fields)
+
+
+def _without_scores(path: Path, form: str, fields: list[str]) -> list[str]:
+    """The columns of labels without those of scores, whose name and decimals tell them from classes beside them."""
+    if len(fields) < 2:
+        return fields
+    rows = [[number(label_text(value)) for value in row] for row in column_values(path, form, fields)]
+    decimal = {name for i, name in enumerate(fields) if any((row[i] or 0) % 1 for row in rows)}
+    return [name for name in fields if name not in decimal or name.lower() not in SCORES] or fields
 
 
 def _only_column(

@@ -27,10 +27,11 @@ ENDS = ("end", "stop", "end_offset", "end_char")
 KEYS = {  # field of an entity -> its keys in various tools
     "start": STARTS,
     "end": ENDS,
-    "type": ("type", "label", "entity_type", "entity", "tag", "category", "class", "labels"),
+    "type": ("type", "label", "entity_type", "entity_group", "entity", "tag", "category", "class", "labels"),
     "mention": ("mention", "surface", "text"),
 }
 FRAGMENTS = "fragments"  # key of the spans of a discontinuous entity, instead of start and end
+PASSAGE = "passage"  # key of the span of BioC's passage with the entity
 EXPECTED = '[{"start": 0, "end": 4, "type": "Gene"}] or [[0, 4, "Gene"]]'
 
 
@@ -90,12 +91,16 @@ def _document(
         if not spans or not types:
             actual = f"the entity {quote(json.dumps(value, ensure_ascii=False))}"
             return errors.add(number, actual, EXPECTED, "use this format")
+        if isinstance(value, Mapping) and "entity" in value and all(kind[:2] in ("B-", "I-") for kind in types):
+            remedy = "join them: in transformers, pipeline(aggregation_strategy='first')"
+            return errors.add(number, f"the tag {quote(types[0])} as a type", "types of entire entities", remedy)
         if len(spans) > 1 and task.form.discontinuous == "refuse":
             remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
             return errors.add(number, f"an entity in {len(spans)} fragments", "one contiguous span", remedy)
         where = f"{path}, {errors.unit} {number}"
         surface, pieces = (mention, ()) if len(spans) == 1 else (None, tuple(spans))
-        if all([counts.checks.accepts(where, text, *span, surface) for span in spans]):
+        passage = value.get(PASSAGE) if isinstance(value, dict) else None
+        if all([counts.checks.accepts(where, text, *span, surface, passage=passage) for span in spans]):
             entities += [Entity(spans[0][0], spans[-1][1], kind, number, pieces) for kind in types]
     return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
+from ...errors import count_of
 from ..formats.label_cells import (
     BOOLEAN_VALUES,
     FALSE,
+    MISSING_NAMES,
     count_marks,
     is_missing,
     is_unlabelled,
@@ -26,15 +28,20 @@ from ..formats.label_cells import (
     read_label,
 )
 from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
+from ..formats.read_counts import skipped_sentences
 from ..formats.records import ANSWER, REJECTED, json_records
 from ..formats.spreadsheets import named_rows, table_rows
 from ..task import Example, Task
+from .arguments import number as as_number
 
 _NO_LABEL = re.compile(  # names of what is noted about a row
     r"(?i)^(is|was|in|use|for)[_ ]?(train|dev|val|valid|test|gold|dup)|^(train|test|dev|val|split|fold|id|index|flag)$"
     r"|review|check|verif|annotat|exclu|inclu|duplic|adjudic|confirm|approved|validated|[_ ]id$"
 )
 _ID = re.compile(r"(?i)[_ ]id$|^(split|fold|index)$")
+_SIZE = re.compile(  # names of numbers that tell of a text, not of what it is about
+    r"(?i)(^|[_ ])(year|month|date|len|length|words|tokens|chars|characters|sentences|count|num|number|size|page|line)$"
+)
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
@@ -51,14 +58,17 @@ def first_fields(path: Path, form: str) -> list[str]:
     Raises:
         DataError: the file is missing, empty or not UTF-8.
     """
-    errors = LineErrors(path)
+    errors, skipped = LineErrors(path), Counter()
     if form == "jsonl":
-        fields = list(dict.fromkeys(name for _, record in json_records(path, errors) for name in record))
+        records = json_records(path, errors, skipped=skipped)
+        fields = list(dict.fromkeys(name for _, record in records for name in record))
     else:
         fields = next(_rows(path, form, errors), None)
     if not fields:
         errors.raise_first()
-        raise_data_error(str(path), "no examples", "one example per line", "check the path")
+        without = "; ".join(skipped_sentences(skipped))
+        actual = f"no examples{f' ({without})' if without else ''}"
+        raise_data_error(str(path), actual, "one example per line", "annotate some" if without else "check the path")
     return [name.strip() for name in fields]
 
 
@@ -91,10 +101,11 @@ def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collect
     marked = [name for name in names if set(columns[name]) <= BOOLEAN_VALUES.keys() and any(columns[name])]
     if len(marked) < 2:
         return []
-    variables = [  # a column of different texts or numbers in each row names it, as do ids
+    variables = [  # a column of different texts or numbers in each row names it, as do ids, years and lengths
         name
         for name in names
         if name and name not in marked and len(set(columns[name])) < len(columns[name]) and not _ID.search(name)
+        if not (_SIZE.search(name) and all(not value or as_number(value) is not None for value in columns[name]))
     ]
     doubtful = [name for name in marked if _NO_LABEL.search(name) or not any(map(FALSE.__contains__, columns[name]))]
     places = [fields.index(name) for name in marked]
@@ -235,7 +246,7 @@ def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors
     classes = [quote(text) for text in counts if text in ("-", "-1") and task.output != "score"]
     if_class = f"; or name all labels (labels: in a YAML file) if {' or '.join(classes)} is one" if classes else ""
     rows = f"; {errors.unit}s {listed_numbers([line for line, _ in unlabelled])}" if len(unlabelled) > 1 else ""
-    actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms}{rows})"
+    actual = f"{count_of(len(unlabelled), 'row')} without {task.columns[-1]} ({forms}{rows})"
     remedy = f"add it, or leave such rows out (--drop-unlabelled){if_class}"
     errors.add(unlabelled[0][0], actual, "one in each row", remedy)
 
@@ -293,6 +304,8 @@ def check_text(value: object) -> str:
         return "no" if value is None else f"a JSON {type(value).__name__} as"
     if not value.strip():
         return "an empty"
+    if value.strip().lower() in MISSING_NAMES:
+        return f"{value.strip()!r}, as programs write a missing value, as"
     if "\0" in value:  # JSON can escape it
         return "a NUL character in"
     try:

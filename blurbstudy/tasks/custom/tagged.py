@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...errors import count_of
 from ...metrics import bio_to_io
 from ...metrics.entities import split_gold
 from ..formats.conll_layout import columns_of, describe_width, read_layout
@@ -75,7 +76,7 @@ def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
             continue
         words, tags = lists
         if len(words) != len(tags) or not words:
-            actual = f"{len(tags)} tags for {len(words)} words"
+            actual = f"{count_of(len(tags), 'tag')} for {count_of(len(words), 'word')}"
             errors.add(number, actual, "one tag per word and at least one word", "restore the line")
             continue
         if bad := [word for word in words if not word.strip() or "\0" in word]:

@@ -55,8 +55,8 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
     try:
         parts = [part for passage in document["passages"] for part in (passage, *(passage.get("sentences") or ()))]
         texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
-        annotations = [one for part in (document, *parts) for one in part.get("annotations") or ()]
-        entities = [_entity(one) for one in annotations] if annotated else []
+        annotations = [(one, part) for part in (document, *parts) for one in part.get("annotations") or ()]
+        entities = [_entity(one, part) for one, part in annotations] if annotated else []
         relations = [one for part in (document, *parts) for one in part.get("relations") or ()]
     except KeyError as missing:
         return Malformed(f"document {name[:40]!r} without {missing.args[0]}", _EXPECTED, "restore it")
@@ -75,10 +75,17 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
     return {"id": name, "text": text, "entities": entities, "relations": relations}
 
 
-def _entity(annotation: JsonMapping) -> JsonObject:
+def _entity(annotation: JsonMapping, part: JsonMapping) -> JsonObject:
+    """Of the document, or of a passage or sentence."""
     spans = [(int(place["offset"]), int(place["offset"]) + int(place["length"])) for place in annotation["locations"]]
     infons: Any = annotation.get("infons") or {}
     kind = infons.get("type")
     if not spans or not kind:
         raise _EntityError(f"annotation {annotation.get('id')!r} without {'infon type' if spans else 'location'}")
-    return {"fragments": spans, "type": str(kind), "text": annotation.get("text")}
+    first, size = int(part.get("offset") or 0), len(part.get("text") or "")
+    return {
+        "fragments": spans,
+        "type": str(kind),
+        "text": annotation.get("text"),
+        "passage": (first, first + size) if size else None,
+    }

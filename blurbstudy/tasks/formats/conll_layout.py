@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ...errors import count_of
 from ..task import OUTSIDE
 from .conll import Block, sentences_of
 from .lines import listed, quote, raise_data_error, read_text, split_lines
@@ -217,4 +218,4 @@ def _types(column: Sequence[str]) -> set[str]:
 
 def describe_width(cells: Sequence[str]) -> str:
     """The number of columns of a line, for a message."""
-    return f"{len(cells)} column{'s' * (len(cells) != 1)} in {quote(' '.join(cells))}"
+    return f"{count_of(len(cells), 'column')} in {quote(' '.join(cells))}"

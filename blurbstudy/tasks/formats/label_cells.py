@@ -70,8 +70,13 @@ def read_label(value: object, task: Task) -> tuple[str | float, str]:
     if task.output == "multi_label":
         return _label_set(value, task)
     label = label_text(value)
-    if not label or looks_like_set(value):
-        return "", "one label" if not label else "one label (of a set of labels: --task multi-label)"
+    if looks_like_set(value):
+        parts = label_parts(value, task.form.separator)
+        parts = [name for name, flag in parts.items() if flag] if isinstance(parts, dict) else parts
+        label = label_text(parts[0]) if parts and len(parts) == 1 else ""
+    if not label:
+        several = " (of a set of labels: --task multi-label)" if looks_like_set(value) else ""
+        return "", f"one label{several}"
     if task.labels and label not in task.labels:
         return "", listed(task.labels, " or ")
     return label, ""
@@ -93,7 +98,7 @@ def _label_set(value: object, task: Task) -> tuple[str, str]:
     if len(labels) < len(parts) and not task.form.marks and all(word in BOOLEAN_VALUES for word in labels):
         return "", "different labels, or marks in each row"
     if any("," in label for label in labels):
-        return "", "labels without commas"
+        return "", "labels without commas, which separate them in predictions: replace each, as by a semicolon"
     if task.labels and (wrong := [label for label in labels if label not in task.labels]):
         return "", f"{listed(task.labels, ' or ')}, not {quote(wrong[0])}"
     order = task.labels or sorted(labels)

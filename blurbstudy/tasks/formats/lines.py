@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from ...errors import DataError
+from ...errors import DataError, count_of
 
 MAX_BYTES = 10**9  # size limit of a file; the largest of BLURB has 10^7 bytes
 _UNPACK = "unpack it first; from Excel, save the sheet as CSV (UTF-8)"
@@ -158,7 +158,7 @@ def listed(names: Sequence[str], separator: str = ", ") -> str:
 def describe_columns(line: str) -> str:
     """The number of columns of a line, for a message."""
     n = line.count("\t") + 1
-    return f"{n} column{'s' * (n != 1)} in {quote(line)}"
+    return f"{count_of(n, 'column')} in {quote(line)}"
 
 
 def raise_data_error(where: str, actual: str, expected: str, remedy: str) -> NoReturn:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...errors import count_of
 from .span_checks import SpanChecks
 
 MAX_NAMED = 5  # kinds of files listed
@@ -28,7 +29,7 @@ class ReadCounts:
         if unread := ", ".join(f"{n} {kind}" for kind, n in sorted(self.checks.unread.items())):
             yield f"annotations other than entities are not read ({unread})"
         if self.unlisted:
-            yield f"{self.unlisted} texts have no list of entities and are read as texts without entities"
+            yield f"{count_of(self.unlisted, 'text')} without a list of entities, read as without entities"
         if self.checks.trusted:
             yield (
                 f"{self.checks.trusted} of {self.checks.checked} entities have another text in the file than in the "
@@ -45,10 +46,10 @@ def passed_over_sentence(files: Counter[str]) -> str:
     """A sentence about the files of a folder that are not read."""
     kinds = [f"{n} {suffix}" for suffix, n in files.most_common(MAX_NAMED)]
     more = ", ..." if len(files) > MAX_NAMED else ""
-    return f"{files.total()} other files of the folder are passed over ({', '.join(kinds)}{more})"
+    return f"{count_of(files.total(), 'other file')} of the folder passed over ({', '.join(kinds)}{more})"
 
 
 def skipped_sentences(records: Counter[str]) -> Iterator[str]:
     """Sentences about records that are left out."""
     for reason, n in sorted(records.items()):
-        yield f"{n} texts {reason} are left out"
+        yield f"{count_of(n, 'text')} {reason} left out"

@@ -30,6 +30,8 @@ SPAN_RESULT, CHOICES = "labels", "choices"  # Label Studio's types of results
 RELATIONS = "relations"  # key of relations, which are not read
 ANSWER = "answer"  # key of what Prodigy's annotators decide on an annotation
 REJECTED = ("reject", "ignore")
+WRAPPERS = ("data", "examples", "records", "rows", "items", "samples")  # keys of all records of a file
+FACTS = {"version", "name", "description", "split", "source", "date", "license", "count", "total"}  # beside them
 _NUMBERS = ("rating", "number")
 _OTHER_SPANS = re.compile(r"\w+labels")  # such as hypertextlabels, whose offsets do not count the text's characters
 
@@ -198,12 +200,21 @@ def _wraps(value: object) -> bool:
 
 
 def _wrapped(value: object) -> list | None:
-    """BioC's documents: of a collection, or under the one key of PubTator's web service."""
+    """BioC's documents: of a collection, or under the one key of PubTator's web service. Or the records under `data`
+    and the like, beside nothing but facts of the file.
+    """
     if not isinstance(value, dict):
         return None
+    lists = [name for name, part in value.items() if isinstance(part, (list, dict))]
+    if len(lists) == 1 and lists[0] in WRAPPERS and (records := _records(value[lists[0]])):
+        return records if set(value) - {lists[0]} <= FACTS else None
     documents = value.get("documents") or (next(iter(value.values())) if len(value) == 1 else None)
     is_bioc = isinstance(documents, list) and all(isinstance(d, dict) and "passages" in d for d in documents)
     return documents if is_bioc and documents else None
+
+
+def _records(values: object) -> list | None:
+    return values if isinstance(values, list) and values and all(isinstance(part, dict) for part in values) else None
 
 
 def _is_pair(value: list) -> bool:
@@ -227,9 +238,13 @@ def _unwrap(value: Any, annotated: bool) -> Iterator[Any]:
             else:
                 yield Malformed(f"a JSON {type(part).__name__} in a list", "objects", "write each example as an object")
     elif documents := _wrapped(value):
-        yield from (bioc_record(document, annotated) for document in documents)
+        for document in documents:
+            yield from [bioc_record(document, annotated)] if "passages" in document else _unwrap(document, annotated)
     elif isinstance(value.get("passages"), list):
         yield bioc_record(value, annotated)
+    elif "%FEATURE_STRUCTURES" in value:
+        remedy = "export it as CoNLL 2003, or convert it to BioC"
+        yield Malformed("UIMA's CAS in JSON", "a format of docs/own-data.md", remedy)
     elif isinstance(value.get("data"), dict):
         yield _label_studio(value, annotated)
     elif len(value) > 1 and _is_table(list(value.values())):

@@ -9,8 +9,10 @@ are refused.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from ...errors import DataError
@@ -21,8 +23,13 @@ MISMATCH_POLICIES = ("refuse", "trust", "skip")
 MAX_FAULTS = 10  # listed
 MAX_LINE = 200  # characters of a listed fault
 FEW = 5  # entities without texts are judged by their words from this number on
+SIMILAR = 0.5  # ratio of difflib from which on two texts may be the same
 MOST = 0.8  # share of nearly all
 AS_GIVEN = ""  # the way of counting of offsets from 0 with an exclusive end
+FROM_PASSAGE = "from the start of their passage"
+_UNSPACED = re.compile(  # scripts without blanks between words, and Korean, whose particles follow words
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 Problem = tuple[str, str, str]  # found, expected, remedy
 GO_ON = (
     "to go on, --trust-offsets keeps the offsets as they are and --skip-mismatched leaves such entities out "
@@ -41,30 +48,50 @@ class SpanChecks:
     faults: list[tuple[str, Problem]] = field(default_factory=list)  # places, problems
     conventions: Counter[str] = field(default_factory=Counter)  # that faulty offsets fit
     unread: Counter[str] = field(default_factory=Counter)  # kind of annotation -> number that is not read
+    compared: int = 0  # with their texts
+    unlike: list[tuple[str, Problem]] = field(default_factory=list)  # whose texts are not even similar
     moved: Counter[str] = field(default_factory=Counter)  # convention -> entities without text that it moves
     inside_words: Counter[str] = field(default_factory=Counter)  # of these, inside words as given
     moved_to_words: Counter[str] = field(default_factory=Counter)  # and at words by the convention
 
-    def accepts(self, where: str, text: str, start: int, end: int, surface: str | None = None) -> bool:
-        """Whether the entity at text[start:end] is kept; `surface` is its text in the file."""
+    def accepts(
+        self, where: str, text: str, start: int, end: int, surface: str | None = None, *, passage: Span | None = None
+    ) -> bool:
+        """Whether the entity at text[start:end] is kept; `surface` is its text in the file.
+
+        Args:
+            passage: the part of the text that the file names as the entity's.
+        """
         self.checked += 1
+        self.compared += surface is not None
         problem, counting = None, ""
         if not 0 <= start <= end <= len(text):
             actual = f"characters {start} to {end} of a text of {len(text)}"
             problem = actual, "offsets inside the text with start before end", "correct them, or restore the text"
+        elif surface is None and passage and not passage[0] <= start <= end <= passage[1]:
+            actual = f"an entity at characters {start} to {end}, outside its passage ({passage[0]} to {passage[1]})"
+            counting = FROM_PASSAGE
+            problem = actual, "offsets in the document", "add the passage's offset if they count from the passage"
         elif surface is None:
-            self._count_at_words(text, start, end)
+            self._count_at_words(text, start, end, passage)
         elif surface is not None and _plain(text[start:end]) != _plain(surface):
-            counting = _guess_offset_convention(text, start, end, _plain(surface))
+            counting = _guess_offset_convention(text, start, end, _plain(surface), passage)
+            actual = f"{quote(text[start:end])} at characters {start} to {end}, but {quote(surface)} as their text"
+            remedy = (
+                f"they fit {counting}; count the document's characters from 0"
+                if counting
+                else f"correct either; {GO_ON}"
+            )
+            mismatch = actual, "equal texts", remedy
+            if not counting and not _are_similar(text[start:end], surface):
+                self.unlike.append((where, mismatch))
             if self.policy == "skip":
                 self.skipped += 1
                 return False
             if self.policy == "trust" and not counting:
                 self.trusted += 1
             else:
-                actual = f"{quote(text[start:end])} at characters {start} to {end}, but {quote(surface)} as their text"
-                remedy = f"they fit {counting}; count characters from 0" if counting else f"correct either; {GO_ON}"
-                problem = actual, "equal texts", remedy
+                problem = mismatch
         if problem is None and not word_spans(text[start:end]):
             actual = f"an entity without a word at characters {start} to {end}"
             problem = actual, "at least one word", "correct or remove it"
@@ -73,11 +100,11 @@ class SpanChecks:
             self.faults.append((where, problem))
         return problem is None
 
-    def _count_at_words(self, text: str, start: int, end: int) -> None:
+    def _count_at_words(self, text: str, start: int, end: int, passage: Span | None) -> None:
         """Count under which ways of counting an entity begins and ends at words."""
         inner = text[start:end]  # blanks around it do not count
         given = _is_at_words(text, end - len(inner.lstrip()), start + len(inner.rstrip()))
-        for counting, span in {**_conventions(text, start, end), AS_GIVEN: None}.items():
+        for counting, span in {**_conventions(text, start, end, passage), AS_GIVEN: None}.items():
             if span != (start, end):
                 self.moved[counting] += 1
                 self.inside_words[counting] += not given
@@ -86,7 +113,9 @@ class SpanChecks:
     def _raise_inside_words(self, path: Path) -> None:
         """Raise a DataError if offsets fit another way of counting, or nearly all of them are inside words."""
         for counting, n in sorted(self.moved.items(), reverse=True):  # AS_GIVEN last
-            advice = f"they fit words {counting}; count characters from 0, with the end after the last one"
+            advice = (
+                f"they fit words {counting}; count the document's characters from 0, with the end after the last one"
+            )
             is_wrong = n >= FEW and self.moved_to_words[counting] >= MOST * n
             if counting == AS_GIVEN:  # none of the others fits
                 advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
@@ -101,14 +130,24 @@ class SpanChecks:
         Raises:
             DataError: names each place, at most MAX_FAULTS of them.
         """
+        are_elsewhere = self.compared >= FEW and len(self.unlike) >= MOST * self.compared
+        if are_elsewhere and self.policy == "trust":
+            self.faults += self.unlike
+            self.conventions[AS_GIVEN] += len(self.unlike)
         if not self.faults:
             self._raise_inside_words(path)
             return
         if len(self.faults) == 1:
             raise_data_error(self.faults[0][0], *self.faults[0][1])
         counting, n = self.conventions.most_common(1)[0]
-        advice = f"{n} of these fit {counting}; count characters from 0" if counting else "correct text or offsets"
-        if any(GO_ON in remedy for _, (_, _, remedy) in self.faults):
+        advice = (
+            f"{n} of these fit {counting}; count the document's characters from 0"
+            if counting
+            else "correct text or offsets"
+        )
+        if are_elsewhere:
+            advice = "nearly all have quite another text, so their offsets are not of this text; correct them"
+        elif any(GO_ON in remedy for _, (_, _, remedy) in self.faults):
             advice += f"; {GO_ON}"
         lines: dict[str, str] = {}  # kind of fault (each text that differs is one) -> line
         more: Counter[str] = Counter()
@@ -128,13 +167,19 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _guess_offset_convention(text: str, start: int, end: int, surface: str) -> str:
+def _are_similar(text: str, other: str) -> bool:
+    """Whether a tool may have made either text of the other."""
+    a, b = (unicodedata.normalize("NFKD", one).casefold() for one in (text, other))
+    return SequenceMatcher(None, a, b, autojunk=False).ratio() >= SIMILAR
+
+
+def _guess_offset_convention(text: str, start: int, end: int, surface: str, passage: Span | None) -> str:
     """The convention under which the offsets fit the surface text, in words, or ""."""
-    spans = _conventions(text, start, end)
+    spans = _conventions(text, start, end, passage)
     return next((how for how, (a, b) in spans.items() if _plain(text[a:b]) == surface), "")
 
 
-def _conventions(text: str, start: int, end: int) -> dict[str, Span]:
+def _conventions(text: str, start: int, end: int, passage: Span | None) -> dict[str, Span]:
     """Other ways of counting, in words -> the span in characters from 0 that the offsets then mean."""
     spans: dict[str, Span] = {}
     if not text.isascii():
@@ -145,6 +190,8 @@ def _conventions(text: str, start: int, end: int) -> dict[str, Span]:
     if breaks := [match.start() - i for i, match in enumerate(re.finditer("\r\n", text))]:
         a, b = (place + sum(before < place for before in breaks) for place in (start, end))
         spans["with CRLF as one character"] = a, b
+    if passage and passage[0]:
+        spans[FROM_PASSAGE] = passage[0] + start, passage[0] + end
     before = max(0, start - 1)
     return spans | {
         "counted from 1": (before, max(0, end - 1)),
@@ -158,4 +205,11 @@ def _is_at_words(text: str, start: int, end: int) -> bool:
     inner = text[start:end]
     if not inner or inner != inner.strip() or end > len(text):
         return False
-    return not any(0 < i < len(text) and text[i - 1].isalnum() and text[i].isalnum() for i in (start, end))
+    return not any(0 < i < len(text) and _are_joined(text[i - 1], text[i]) for i in (start, end))
+
+
+def _are_joined(before: str, after: str) -> bool:
+    """Whether no word ends between two characters: not where a script has no blanks, as in 发烧, nor in 10mg."""
+    if _UNSPACED.search(before + after):
+        return False
+    return before.isalnum() and after.isalnum() and before.isdigit() == after.isdigit()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
+from ...errors import count_of
 from .lines import MAX_BYTES, MIXED_ENDS, Line, listed, quote, raise_data_error, without_end
 
 SEPARATORS = ",;\t|"
@@ -72,7 +73,7 @@ def named_rows(
         if not error and stripped == header:
             error = "the header again", "a row", "delete the line, as where files were joined"
         elif not error and len(stripped) != len(names):
-            n = f"{len(stripped)} column{'s' * (len(stripped) != 1)} in {quote(row.fields[0])}"
+            n = f"{count_of(len(stripped), 'column')} in {quote(row.fields[0])}"
             error = n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}"
         yield (replace(row, error=error), {}) if error else (row, dict(zip(names, row.fields, strict=True)))
 

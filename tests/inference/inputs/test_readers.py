@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -85,6 +86,20 @@ def test_records_are_read_by_the_columns_that_the_task_has_or_that_are_usual(tmp
         read(written(tmp_path, name, record(id="i", text="A")), PAIRS)
     with pytest.raises(DataError, match="no column 'abstract'; it has 'id', 'text'"):
         read(written(tmp_path, name, record(id="i", text="A")), columns={"text": "abstract"})
+
+
+def test_a_text_is_read_only_where_one_column_can_be_it(tmp_path):
+    path = written(tmp_path, "a.csv", "pmid,title,abstract\n1,T,A\n")
+    for task in (ENTITIES, CLASSES):
+        with pytest.raises(DataError, match="title, abstract may each be the text; pass --columns text=NAME, or join"):
+            read(path, task)
+        (item,) = read_documents(path, task, columns={"text": "abstract"})
+        assert item.content.texts == ("A",) and item.columns == {"text": "abstract"}
+    trained = dataclasses.replace(CLASSES, columns=("pmid", "abstract", "label"))
+    (item,) = read_documents(path, trained)
+    assert item.columns == {"id": "pmid", "text": "abstract"}
+    (item,) = read_documents(written(tmp_path, "b.csv", "title,text\nT,A\n"), CLASSES)
+    assert item.columns == {"text": "text"}
 
 
 def test_texts_of_json_keep_every_character_and_lists_are_joined(tmp_path):
@@ -222,7 +237,7 @@ def test_unreadable_inputs_are_refused(tmp_path):
     with pytest.raises(DataError, match="no .txt files"):
         read(tmp_path / "empty")
     with pytest.raises(ParameterError, match="not a known format; pass --input-format"):
-        read(written(tmp_path, "a.docx", b"PK"))
+        read(written(tmp_path, "a.bin", b"PK"))
     with pytest.raises(ParameterError, match="'xml' is unknown; use auto, text"):
         read(written(tmp_path, "a.txt", "a"), format_name="xml")
     with pytest.raises(ParameterError, match="reads pairs of texts"):

@@ -95,7 +95,7 @@ def test_sets_have_a_temperature_by_label_where_decisions_are_wrong_and_keep_the
     calibration, names = calibration_of({"calibration": found}), get_task("HoC").labels
     assert set(calibration.maps) == set(names[:-1])
     assert [calibration.maps[name][0] for name in names[:-1]] == pytest.approx([SHARP] * 9, rel=0.5)
-    assert "; 1 of 10 labels have too few and stay as computed" in calibration.describe()
+    assert "; 1 of 10 labels stay as computed: dev tells too little of them" in calibration.describe()
     after = calibration.label_sets(test.rows, names)
     assert (after[:, -1] == test.rows[:, -1]).all()
     assert ((after > 0.5) == (test.rows > 0.5)).all()

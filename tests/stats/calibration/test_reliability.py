@@ -17,6 +17,7 @@ from blurbstudy.stats.calibration.reliability import (
     error_values,
     reliability_rows,
 )
+from blurbstudy.stats.intervals import wilson_interval
 
 
 def outcomes(p, happened, *, units=None):
@@ -112,6 +113,13 @@ def test_coverage_and_error_by_minimum_and_wilson_where_nothing_is_wrong():
     assert (rows[0.6]["coverage"], rows[0.6]["found"]) == (80 / 120, 70 / 200)
     assert rows[0.8]["interval"] == pytest.approx((0.0, 0.0876), abs=1e-3)
     assert rows[0.0]["interval"][0] < 0.25 < rows[0.0]["interval"][1]
+
+
+def test_where_all_are_right_the_interval_counts_documents_not_their_predictions():
+    found = outcomes(np.full(200, 0.9), np.ones(200), units=np.arange(200) // 20)
+    (row,) = reliability_rows(found)
+    assert row["interval"] == pytest.approx(wilson_interval(10, 10)) and row["interval"][0] < 0.75
+    assert coverage_rows(found)[0]["interval"] == pytest.approx(wilson_interval(0, 10))
 
 
 def test_reliability_has_a_row_per_bin():

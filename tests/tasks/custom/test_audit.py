@@ -128,4 +128,4 @@ def test_tasks_of_label_studio_without_annotation_are_counted(write, tokenizer):
     ]
     write(a__json=json.dumps([*tasks, {"data": {"text": "new"}, "annotations": []}]))
     warnings = audit(tokenizer, files={"train": "a.json"}, columns={"label": "mood"}).warnings
-    assert "train: 1 texts without annotation are left out" in warnings
+    assert "train: 1 text without annotation left out" in warnings

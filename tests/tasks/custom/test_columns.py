@@ -140,6 +140,20 @@ def test_texts_with_entities_keep_their_ids_if_these_are_unique(write):
     assert [e.id for e in read_split(task, split="dev")] == list("ABCD")
 
 
+@pytest.mark.parametrize("column", ["year", "text_len", "n_words", "num"])
+def test_numbers_of_a_text_beside_marks_are_no_variables(write, column):
+    write(a__csv=f"text,pain,fever,{column}\na,1,0,2019\nb,0,1,2019\nc,1,1,2020\n")
+    task = custom_task(kind="multi-label", files={"train": "a.csv", "dev": "a.csv"})
+    assert [e.label for e in read_split(task, split="train")] == ["pain", "fever", "fever,pain"]
+
+
+def test_a_class_beside_scores_with_decimals_is_the_label(write):
+    write(a__csv="text,score,class\na,0.5,1\nb,1,0\n", b__csv="text,score,class\na,5,1\nb,1,0\n")
+    assert read(files={"train": "a.csv", "dev": "a.csv"}) == [("a", "1"), ("b", "0")]
+    with pytest.raises(DataError, match="class, score may each be the label; say which .--columns label=class."):
+        read(files={"train": "b.csv", "dev": "b.csv"})
+
+
 def test_messages_are_one_short_line_whatever_is_in_the_file(write):
     """Random damage to files with long lines: never a traceback, never more than a part of the file."""
     rng = random.Random(11)

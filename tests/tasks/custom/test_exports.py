@@ -225,8 +225,8 @@ def test_tasks_without_annotation_are_left_out_and_counted(tmp_path):
     own = task("ner", path)
     assert len(span_documents(path, own)[0]) == 9
     assert list(span_notes(path, own))[:2] == [
-        "1 texts skipped by the annotator are left out",
-        "2 texts without annotation are left out",
+        "1 text skipped by the annotator left out",
+        "2 texts without annotation left out",
     ]
     assert len(list(read_documents(path, typed_task()))) == 12  # all are texts to predict for
 
@@ -234,9 +234,7 @@ def test_tasks_without_annotation_are_left_out_and_counted(tmp_path):
 def test_texts_without_a_list_of_entities_are_counted(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([{"text": "IL-6 rises", "entities": [[0, 4, "Gene"]]}, {"text": "no key here"}]))
-    assert "1 texts have no list of entities and are read as texts without entities" in list(
-        span_notes(path, task("ner", path))
-    )
+    assert "1 text without a list of entities, read as without entities" in list(span_notes(path, task("ner", path)))
 
 
 def test_passages_stand_at_their_offsets_and_sentences_count_once(tmp_path):

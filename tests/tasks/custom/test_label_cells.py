@@ -153,13 +153,19 @@ def test_cells_with_two_readings_are_refused(tmp_path, suffix, cells, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("cell", ["[1, 0]", "['asthma']", '{"asthma": 1}', "(1, 2)", '["a", "b"]'])
+@pytest.mark.parametrize("cell", ["[1, 0]", "[]", '{"asthma": 1, "rash": 1}', "(1, 2)", '["a", "b"]'])
 def test_one_class_is_no_set(tmp_path, cell):
     for suffix, value in (("csv", cell), ("jsonl", list(ast.literal_eval(cell)))):
         path = tmp_path / f"a.{suffix}"
         write(path, [value, "none", "none"])
         with pytest.raises(DataError, match="expected one label .of a set of labels: --task multi-label"):
             read(path, "classification")
+
+
+@pytest.mark.parametrize("cell", ["['asthma']", '{"asthma": 1, "rash": 0}', '["asthma"]', "('asthma',)"])
+def test_a_list_of_one_class_is_that_class(tmp_path, cell):
+    write(tmp_path / "a.csv", [cell, "none", "none"])
+    assert read(tmp_path / "a.csv", "classification")[1] == [{"asthma"}, {"none"}, {"none"}]
 
 
 @pytest.mark.parametrize("cell", ["[CLS", "(none)", "T-cell", "1/2", "a [b] c", "p<0.05 {n}"])

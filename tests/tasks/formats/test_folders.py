@@ -38,7 +38,7 @@ def test_every_document_is_read_wherever_and_however_it_is_written(tmp_path, see
     assert {item.content.id for item in read_documents(tmp_path, typed_task())} == names
     assert passed_over(tmp_path) == Counter({".conf": 2, ".md": 1, ".ann": len(names)})
     task = custom_task(kind="ner", files={"train": tmp_path})
-    assert next(span_notes(tmp_path, task)) == "3 other files of the folder are passed over (2 .conf, 1 .md)"
+    assert next(span_notes(tmp_path, task)) == "3 other files of the folder passed over (2 .conf, 1 .md)"
 
 
 def test_the_fingerprint_covers_what_is_read_alone(tmp_path):

@@ -151,6 +151,53 @@ def test_offsets_counted_in_another_way_are_named_and_never_trusted(tmp_path, co
     assert span_documents(tmp_path / "a", ner(tmp_path / "a", skip_mismatched=True))[1].checks.skipped == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "mentions"),
+    [
+        ("患者服用阿司匹林后发烧缓解。", ["阿司匹林", "发烧"]),
+        ("아스피린은 열을 내린다", ["아스피린", "열"]),
+        ("Give 10mg or 7g of it", ["10", "mg", "g"]),
+    ],
+)
+def test_spans_where_words_have_no_blanks_are_read(tmp_path, text, mentions):
+    documents = [(text + "." * i, [[text.index(m), text.index(m) + len(m), "X"] for m in mentions]) for i in range(6)]
+    (tmp_path / "a.json").write_text(json.dumps([{"text": t, "entities": spans} for t, spans in documents]))
+    assert ner(tmp_path / "a.json").labels == ("O", "B-X", "I-X")
+
+
+@pytest.mark.parametrize("title", ["On it.", "A study of the old drugs in men, of which few are new."])
+@pytest.mark.parametrize("with_text", [True, False])
+def test_offsets_in_passages_instead_of_the_document_are_refused(tmp_path, title, with_text):
+    text, first = "We gave aspirin and codeine to men with asthma, fever, and much pain.", len(title) + 1
+    words = [(text.index(word), len(word), word) for word in ("aspirin", "codeine", "asthma", "fever", "pain")]
+
+    def write(shift):
+        places = [
+            ({"text": w} if with_text else {}) | {"locations": [{"offset": a + shift, "length": n}]}
+            for a, n, w in words
+        ]
+        passages = [{"offset": 0, "text": title}, {"offset": first, "text": text}]
+        passages[1]["annotations"] = [{"infons": {"type": "Drug"}, **place} for place in places]
+        (tmp_path / "a.json").write_text(json.dumps({"documents": [{"id": "1", "passages": passages}]}))
+        return tmp_path / "a.json"
+
+    assert ner(write(first)).labels == ("O", "B-Drug", "I-Drug")
+    for options in ({}, {"trust_offsets": True}):
+        with pytest.raises(DataError, match="fit (words )?from the start of their passage; count the document's"):
+            ner(write(0), **options)
+
+
+def test_offsets_are_not_trusted_where_nearly_all_texts_are_quite_others(tmp_path):
+    mentions = [(4, 11, "kinase"), (16, 23, "TP53"), (28, 34, "lung"), (36, 41, "COX-2"), (43, 47, "pain")]
+    write_json(tmp_path / "a.json", [("Low aspirin and codeine for asthma, fever, pain .", mentions)])
+    for options in ({}, {"trust_offsets": True}):
+        with pytest.raises(
+            DataError, match="4 of 5 entities do not fit the text; nearly all have quite .* correct them"
+        ) as caught:
+            ner(tmp_path / "a.json", **options)
+        assert "--trust-offsets" not in str(caught.value).split("\n")[0]
+
+
 @pytest.mark.parametrize("options", [{"trust_offsets": True}, {"skip_mismatched": True}])
 @pytest.mark.parametrize(
     ("span", "message"), [((4, 99), "characters 4 to 99 of a text of 11"), ((3, 4), "without a w")]

@@ -77,7 +77,7 @@ def test_an_entity_in_pieces_is_refused_or_left_out_and_counted(tmp_path):
         ("IL-2 binds.", "T1\tGene 4 0\tIL-2", "start before end"),
         ("IL-2 binds.", "T1\tGene 4 5\t ", "an entity without a word"),
         ("IL-2 binds.", "T1\tGene 3 3\t", "an entity without a word"),
-        ("IL-2 binds.", "T1\tGene 1 5\tIL-2", "they fit counted from 1; count characters from 0"),
+        ("IL-2 binds.", "T1\tGene 1 5\tIL-2", "they fit counted from 1; count the document's characters from 0"),
         ("β IL-2 binds.", "T1\tGene 3 7\tIL-2", "they fit in bytes of UTF-8"),
         ("🧬 IL-2 binds.", "T1\tGene 3 7\tIL-2", "they fit in units of UTF-16"),
         ("A\r\nIL-2 binds.", "T1\tGene 2 6\tIL-2", "they fit with CRLF as one character"),
