@@ -23,7 +23,9 @@ def class_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = 
 
 def label_set_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
     """The same of label sets, joined by commas; every label is a class."""
-    gold_sets, predicted_sets = ([set(filter(None, str(one).split(","))) for one in side] for side in (gold, predicted))
+    gold_sets, predicted_sets = (
+        [set(filter(None, str(labels).split(","))) for labels in side] for side in (gold, predicted)
+    )
     return _terms(gold_sets, predicted_sets, positives)
 
 

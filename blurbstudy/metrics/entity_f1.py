@@ -34,13 +34,13 @@ def entity_terms(
 
 def entity_terms_by_type(gold: Sequence[str], predicted: Sequence[str], types: Sequence[str]) -> np.ndarray:
     """COUNTS of each sentence's mentions of each type under strict BIO: (sentences, types, 4)."""
-    places = {kind: i for i, kind in enumerate(types)}
+    index_of = {kind: i for i, kind in enumerate(types)}
     terms = np.zeros((len(gold), len(types), len(COUNTS)))
     for row, (expected, actual) in zip(terms, mention_pairs(gold, predicted), strict=True):
         shared = set(expected).intersection(actual)
         for side, group in enumerate((shared, expected, shared, actual)):
             for mention in group:
-                row[places[mention.type], side] += 1
+                row[index_of[mention.type], side] += 1
     return terms
 
 

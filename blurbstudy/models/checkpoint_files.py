@@ -65,9 +65,9 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
 
 def describe_other_weights(folder: Path) -> str:
     """What a folder without weights of ours holds instead, and what to do; '' if nothing known."""
-    for pattern, what in OTHERS.items():
-        if found := sorted(folder.glob(pattern)):
-            return what.replace("{found}", str(found[0].parent)).replace("DIR", str(folder), 1)
+    for pattern, advice in OTHERS.items():
+        if matches := sorted(folder.glob(pattern)):
+            return advice.replace("{found}", str(matches[0].parent)).replace("DIR", str(folder), 1)
     return ""
 
 

@@ -117,8 +117,8 @@ def stored_scale(store: RunStore) -> str:
     """
     scales = sorted({str(values["scale"]) for values in store.all_metadata(NOTEBOOK_METADATA).values()})
     if len(scales) != 1:
-        found = f"notebooks of the scales {', '.join(scales)}" if scales else "no notebook was executed"
-        raise StoreError(f"{store.folder}: {found}; publish the store of one scale (blurbstudy run --scale SCALE)")
+        problem = f"notebooks of the scales {', '.join(scales)}" if scales else "no notebook was executed"
+        raise StoreError(f"{store.folder}: {problem}; publish the store of one scale (blurbstudy run --scale SCALE)")
     return scales[0]
 
 
@@ -172,7 +172,7 @@ def _systems(store: RunStore) -> dict[tuple[str, str], dict[str, dict[str, Split
         return {}
     study = stored_study(get_section(scispacy.NOTEBOOK), values, store=store.folder)
     baselines = scispacy_baselines(cast("Study[scispacy.Parameters]", study))
-    return {(task, baselines.references[task].data): found for task, found in published_systems(baselines).items()}
+    return {(task, baselines.references[task].data): scores for task, scores in published_systems(baselines).items()}
 
 
 def _facts(store: RunStore) -> list[JsonObject]:

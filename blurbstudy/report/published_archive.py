@@ -99,7 +99,7 @@ def _unpack(file: Path, folder: Path) -> None:
 
 
 def _lines(values: Iterable[JsonMapping]) -> bytes:
-    return "".join(f"{canonical_json(one)}\n" for one in values).encode()
+    return "".join(f"{canonical_json(entry)}\n" for entry in values).encode()
 
 
 def _values(archive: zipfile.ZipFile, name: str) -> list[JsonMapping]:

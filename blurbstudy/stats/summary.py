@@ -169,8 +169,8 @@ def _summarize_resampled(cell: ResampledCell) -> CellSummary:
     judged = {seed: [judge_run(run, cell.reference) for run in runs] for seed, runs in records.items()}
     runs = [judgement.status for judgements in judged.values() for judgement in judgements]
     ((name, scored),) = cell.group.tasks.items()
-    found, n_collapsed = resampled_mean(cell), sum(status.collapsed for status in runs)
-    sd, mean = _sd(scored.scores), found.mean if found else None
+    resampled, n_collapsed = resampled_mean(cell), sum(status.collapsed for status in runs)
+    sd, mean = _sd(scored.scores), resampled.mean if resampled else None
     references = [cell.reference.of_run(run) for of_repeat in records.values() for run in of_repeat]
     return CellSummary(
         tasks=(name,),
@@ -191,17 +191,17 @@ def _summarize_resampled(cell: ResampledCell) -> CellSummary:
         n_noncollapsed=len(scored.scores),
         noncollapsed_mean=mean,
         noncollapsed_sd=sd,
-        seed_interval=found.nadeau_bengio if found else None,
+        seed_interval=resampled.nadeau_bengio if resampled else None,
         seed_method=NADEAU_BENGIO,
-        example_interval=found.interval if found else None,
-        example_method=found.method if found else "none: no repeat has a score on every fold",
+        example_interval=resampled.interval if resampled else None,
+        example_method=resampled.method if resampled else "none: no repeat has a score on every fold",
         mixture_interval=None,
         min_score=-1.0 if cell.scale.is_z else 0.0,
         seeds=tuple(records),
         scores=tuple(scored.scores.get(seed) for seed in records),
         judgements=tuple(worst_judgement(judgements) for judgements in judged.values()),
         run_ids=tuple(run.id for of_repeat in records.values() for run in of_repeat),
-        resampled=found,
+        resampled=resampled,
     )
 
 

@@ -165,8 +165,8 @@ def low_resource_grids(
     chosen = study.parameters
     for task in study.named_tasks("low_resource", chosen.low_resource, task_types=LOW_RESOURCE_TYPES):
         setting = chosen.low_resource[task.name]
-        given = setting.model_dump(exclude={"max_train_examples"})
-        recipe = study.recipe(**chosen.shared_fields | given)
+        fields = setting.model_dump(exclude={"max_train_examples"})
+        recipe = study.recipe(**chosen.shared_fields | fields)
         n_train = study.sources.sizes[task.name]["train"]
         n = int(n_train * study.train_share(task.name))
         note = f"trained on {n:,} of {n_train:,} examples; the paper has no such column"

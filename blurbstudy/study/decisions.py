@@ -114,8 +114,8 @@ def decide_effects(
         tested = sum(change.n > 1 for change in members.values())
         if tested > 1:
             decisions.append(Decision(condition=effect, comparison=average, p=p, outcome=outcome, groups=tested))
-            own = [change.p for change in members.values()]
-            within = holm(own) if outcome.decided else [None] * len(own)
+            p_values = [change.p for change in members.values()]
+            within = holm(p_values) if outcome.decided else [None] * len(p_values)
         else:
             within = [None if change.p is None else p for change in members.values()]
         decisions += [

@@ -66,17 +66,17 @@ def names_set_by_parameters(cells: Sequence[str], known: Collection[str]) -> set
     Args:
         cells: the sources of all executed cells, in order.
     """
-    found: set[str] | None = None
+    assigned: set[str] | None = None
     current: set[str] | None = None
     for source in cells:
         names = _assigned_names(source)
         if names is None:
             current = None
         elif 2 * len(names & set(known)) > len(known) and not source.startswith(PAPERMILL_CELL):
-            current = found = names
+            current = assigned = names
         elif current is not None:
             current |= names  # and so to those found
-    return found
+    return assigned
 
 
 def _assigned_names(source: str) -> set[str] | None:

@@ -210,10 +210,10 @@ class Study(TaskChoice, Generic[P]):
         if self.trains:
             self.save_parameters()
             start = time.monotonic()
-            found = self.train(grid.configs)
+            sweep = self.train(grid.configs)
             if self.by_hand and in_notebook():
-                print(found.describe(seconds=time.monotonic() - start))
-            records = found.records
+                print(sweep.describe(seconds=time.monotonic() - start))
+            records = sweep.records
         else:
             records = find_runs(grid.configs, self.store).records
         return Results(

@@ -51,10 +51,10 @@ class Key:
     hollow: bool = False
 
     def svg(self, x: float = 0, y: float = 0) -> str:
-        drawn = "" if self.dash is None else _stroke("M1 8H29", self.color, dash=self.dash)
-        drawn += _marks(self.shape, self.color, self.hollow, [_mark(self.shape, 15, 8)]) if self.shape else ""
-        place = f'x="{number(x)}" y="{number(y)}"' if x or y else 'aria-hidden="true" style="vertical-align:-3px"'
-        return f'<svg {place} width="30" height="16" viewBox="0 0 30 16">{drawn}</svg>'
+        markup = "" if self.dash is None else _stroke("M1 8H29", self.color, dash=self.dash)
+        markup += _marks(self.shape, self.color, self.hollow, [_mark(self.shape, 15, 8)]) if self.shape else ""
+        attributes = f'x="{number(x)}" y="{number(y)}"' if x or y else 'aria-hidden="true" style="vertical-align:-3px"'
+        return f'<svg {attributes} width="30" height="16" viewBox="0 0 30 16">{markup}</svg>'
 
 
 @dataclass(kw_only=True)
@@ -210,15 +210,15 @@ class Panel:
 
     def svg(self, x: float = 0, y: float = 0) -> str:
         """The panel; at a place in px within another drawing."""
-        place = f'x="{number(x)}" y="{number(y)}"' if x or y else 'style="max-width:100%;height:auto"'
+        attributes = f'x="{number(x)}" y="{number(y)}"' if x or y else 'style="max-width:100%;height:auto"'
         title = "".join(
             f'<text y="{14 + 17 * index}" font-size="13" font-weight="650">{escape(line)}</text>'
             for index, line in enumerate(self.titles)
         )
-        on_top = sorted(self.marks.items(), key=lambda drawn: drawn[0][0] == "mean")
-        marks = "".join(_marks(*kind, drawn) for kind, drawn in on_top)
+        on_top = sorted(self.marks.items(), key=lambda group: group[0][0] == "mean")
+        marks = "".join(_marks(*kind, group) for kind, group in on_top)
         return (
-            f'<svg {place} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
+            f'<svg {attributes} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
             f'<g style="font:{LETTER}px {FONT};fill:{INK}">{title}{"".join(self.parts)}{marks}</g></svg>'
         )
 
@@ -256,14 +256,14 @@ def _mark(shape: str, x: float, y: float, tip: str = "") -> str:
     return f'<path d="{SHAPES[shape]}" transform="translate({number(x)} {number(y)})">{inside}</path>'
 
 
-def _marks(shape: str, color: str, hollow: bool, drawn: Sequence[str]) -> str:
+def _marks(shape: str, color: str, hollow: bool, marks: Sequence[str]) -> str:
     if shape in STROKED:
         style = f"fill:none;stroke:{color};stroke-width:2.4"
     elif hollow:
         style = f"fill:{CARD};stroke:{color};stroke-width:1.8"
     else:
         style = f"fill:{color};stroke:{CARD};stroke-width:.6"
-    return f'<g class="{shape}" style="{style}">{"".join(drawn)}</g>'
+    return f'<g class="{shape}" style="{style}">{"".join(marks)}</g>'
 
 
 def _stroke(path: str, color: str, *, dash: str = "", width: float = 2, faint: bool = False) -> str:

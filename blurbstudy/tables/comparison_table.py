@@ -201,9 +201,9 @@ def _describe_decision(decision: Decision, members: Sequence[Decision], *, basel
     assert change.difference is not None
     where = f"{condition.column}, mean of {decision.groups} encoders" if decision.is_average else condition.panel
     each = ", ".join(
-        f"{one.condition.group} {format_signed(percent(one.comparison.difference), 1)}"
-        + ("" if one.outcome.decided else f" {one.outcome.value}")
-        for one in members
+        f"{member.condition.group} {format_signed(percent(member.comparison.difference), 1)}"
+        + ("" if member.outcome.decided else f" {member.outcome.value}")
+        for member in members
     )
     return (
         f"{where}: {condition.level} is {decision.outcome.value} than {in_sentence(baseline)} by "

@@ -50,14 +50,14 @@ class Figure:
     def _repr_html_(self) -> str:
         columns = max(1, min(self.columns, len(self.panels)))
         room = max((columns * (panel.width + 20) for panel in self.panels), default=WIDE)
-        drawn = "".join(panel.svg() for panel in self.panels)
+        svg = "".join(panel.svg() for panel in self.panels)
         keys = "".join(
             f'<span style="display:inline-block;margin-right:1.4em">{key.svg()} {escape(key.text)}</span>'
             for key in self.keys
         )
         drawing = (
             f'<div class="panels" role="img" aria-label="{escape(self.alt, quote=True)}" '
-            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{drawn}</div>'
+            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{svg}</div>'
         )
         parts = [
             f'<div style="max-width:{room}px">',
@@ -167,9 +167,9 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
         if condition in left_out:
             continue
         summary, column = results.summaries.get(condition), results.column(condition.column)
-        begun = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
+        is_partial = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
         every = zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
-        finished = [one for one in every if one[1] is not None or not begun]  # else folds are still to come
+        finished = [run for run in every if run[1] is not None or not is_partial]  # else folds are still to come
         points = SeedScores(
             label=condition.level,
             scores=[score for _, score, _ in finished],
@@ -209,7 +209,7 @@ def points_figure(
     axes = {metric: Scale.around(values, otherwise=(0, 100)) for metric, values in scores.items()}
     left = names_width(entry.label for points in panels.values() for entry in points)
     columns = 3 if len(panels) > 4 or len(panels) == 3 else 2
-    drawn = [
+    figure_panels = [
         _draw_seeds(
             name, points, axes[points[0].metric], paired=paired, left=left, width=NARROW if columns == 3 else WIDE
         )
@@ -236,7 +236,7 @@ def points_figure(
     return Figure(
         title=title,
         alt=_describe_points(panels),
-        panels=drawn,
+        panels=figure_panels,
         keys=[key for key, occurs in keys if occurs],
         columns=columns,
         reading=COLLAPSED_NOTE if any(gone for _, gone in runs) else "",
@@ -263,19 +263,19 @@ def _draw_seeds(
     elif trivial is not None:
         side = "◂ " if trivial < axis.low else "▸ "
         label += f" ({side}trivial: {minus(f'{trivial:.1f}')})"
-    places: list[dict[object, tuple[float, float]]] = []
+    positions: list[dict[object, tuple[float, float]]] = []
     for middle, entry in zip(middles, points, strict=True):
-        places.append(
+        positions.append(
             {
                 seed: (panel.box_left if score is None else panel.across(score), middle + offset[seed])
                 for seed, (score, _) in entry.runs.items()
             }
         )
     if paired:
-        for above, below in zip(places, places[1:], strict=False):
+        for above, below in zip(positions, positions[1:], strict=False):
             for seed in above.keys() & below.keys():
                 panel.line([above[seed], below[seed]], GREY, width=1, faint=True)
-    for middle, entry, at in zip(middles, points, places, strict=True):
+    for middle, entry, at in zip(middles, points, positions, strict=True):
         if not entry.scores:
             panel.text(panel.box_left + 8, middle + 4, entry.without, color=SOFT)
         for seed, (score, collapsed) in entry.runs.items():

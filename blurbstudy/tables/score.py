@@ -26,7 +26,7 @@ class Score:
     collapsed: int = 0  # runs
     collapse_rate: tuple[float, float] | None = None  # 95% interval
     failed: int = 0  # runs that collapsed or are no better than trivial on dev
-    shown: int = 0  # runs shown to be better than trivial on dev
+    n_shown: int = 0  # runs shown to be better than trivial on dev
     runs: int = 0  # of all its tasks
     planned: int = 0  # runs on resampled splits, of which a repeat needs every fold
     seeds: int = 0  # seeds with a run
@@ -67,7 +67,7 @@ class Score:
         """The values of FIELDS, unrounded."""
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
-        counts = (self.collapsed, self.failed, self.shown, self.runs) if self.runs else (None,) * 4
+        counts = (self.collapsed, self.failed, self.n_shown, self.runs) if self.runs else (None,) * 4
         return (
             self.state if self.mean is None and not self.runs else self.mean,
             self.sd,
@@ -141,7 +141,7 @@ class Score:
             _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")
             if self.mention_list is not None
             else "",
-            _detail("shown above", f"{self.shown} of {self.runs}") if self.decides else "",
+            _detail("shown above", f"{self.n_shown} of {self.runs}") if self.decides else "",
             paper,
         ]
 
@@ -169,8 +169,8 @@ def difference_bar(
     reach: float,
 ) -> str:
     """A small drawing of a difference, its interval and that over seeds alone, on an axis from -reach to reach."""
-    drawn = Score(mean=difference, over_examples=interval, over_seeds=over_seeds, trivial=0.0)
-    return interval_bar(drawn, (-reach, reach)) if interval and reach > 0 else ""
+    score = Score(mean=difference, over_examples=interval, over_seeds=over_seeds, trivial=0.0)
+    return interval_bar(score, (-reach, reach)) if interval and reach > 0 else ""
 
 
 def interval_bar(score: Score, scale: tuple[float, float]) -> str:
@@ -207,12 +207,12 @@ def bar_scale(scores: Sequence[Score]) -> tuple[float, float] | None:
     """The axis that the bars of a column share: from the least to the largest of its means, intervals and trivial
     scores, within the possible range; None where no cell has an interval.
     """
-    shown = [score for score in scores if score.mean is not None and score.decides]
-    if not any(score.over_seeds or score.over_examples for score in shown):
+    compared = [score for score in scores if score.mean is not None and score.decides]
+    if not any(score.over_seeds or score.over_examples for score in compared):
         return None
     values = [
         value
-        for score in shown
+        for score in compared
         for value in (score.mean, score.trivial, *(score.over_seeds or ()), *(score.over_examples or ()))
         if value is not None
     ]
@@ -222,8 +222,8 @@ def bar_scale(scores: Sequence[Score]) -> tuple[float, float] | None:
 
 def shared_facts(scores: Sequence[Score]) -> list[str]:
     """What all cells of a column have in common, for its head: the number of seeds, the trivial score."""
-    shown = [score for score in scores if score.runs and not score.single_run]
-    seeds, trivial = {score.seeds for score in shown}, {score.trivial for score in shown}
+    compared = [score for score in scores if score.runs and not score.single_run]
+    seeds, trivial = {score.seeds for score in compared}, {score.trivial for score in compared}
     facts = []
     if len(seeds) == 1:
         facts.append(format_count(seeds.pop(), "seed"))

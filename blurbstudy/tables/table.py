@@ -152,8 +152,8 @@ class Table:
             names = reasons.setdefault(state, [])
             names += [] if (name := _heading(self.rows[index][0])) in names else [name]
         listed = "; ".join(f"{', '.join(names)} ({state})" for state, names in reasons.items())
-        shown = ", and shown only with the paper's numbers" if self._switch() else ""
-        return [f"Left out, for lack of runs{shown}: {listed}."] if listed else []
+        condition = ", and shown only with the paper's numbers" if self._switch() else ""
+        return [f"Left out, for lack of runs{condition}: {listed}."] if listed else []
 
     def _scores(self, column: int) -> list[Score]:
         cells = [row[column] for row in self.rows if column < len(row)]

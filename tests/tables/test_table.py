@@ -14,7 +14,7 @@ from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_w
 
 WHOLE = Score(
     mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, collapsed=2,
-    collapse_rate=(11.8, 76.9), mixture=(40.0, 71.0), failed=3, shown=2, runs=7, seeds=7, expected=7, trivial=55.2,
+    collapse_rate=(11.8, 76.9), mixture=(40.0, 71.0), failed=3, n_shown=2, runs=7, seeds=7, expected=7, trivial=55.2,
     paper=71.7,
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
                 recipe += f"learning rate of {config.recipe.learning_rate:g}"
                 _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
                 encoders.setdefault(encoder_of(results, key), summary)
-    sentences = [_few_examples(name, *found, effects) for name, found in cells.items()]
+    sentences = [_few_examples(name, *cell, effects) for name, cell in cells.items()]
     none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs of several seeds yet."
     return KeyFinding(question=FEW_QUESTION, sentences=sentences or [none], on_front_page=True)
 
@@ -60,18 +60,20 @@ def _few_epochs(results: Results, task: str) -> str:
 def _few_examples(
     name: str, n: int, recipe: str, encoders: Mapping[str, CellSummary], effects: Sequence[TechniqueEffect]
 ) -> str:
-    found: dict[Outcome, list[str]] = {}
+    changes: dict[Outcome, list[str]] = {}
     for effect in effects:
         for decision in effect.decisions.get(name, ()):
             change = format_change(percent(decision.comparison.difference))
-            found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
+            changes.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
         for resampled, decisions in effect.decisions.items():
             for decision in decisions if resampled.startswith(f"{name}, ") else ():
                 if decision.outcome.decided:
                     change = format_change(percent(decision.comparison.difference))
                     where = resampled.removeprefix(f"{name}, ")
-                    found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change}, {where})")
-    better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
+                    changes.setdefault(decision.outcome, []).append(
+                        f"{in_sentence(effect.setting)} ({change}, {where})"
+                    )
+    better, worse, open_ = (changes.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
     group = next((task.group for task in TASKS if task.name in next(iter(encoders.values())).tasks), "")
     about = ", ".join(filter(None, [group, "" if "examples" in name else f"{n:,} examples"]))
     where = f"{name} ({about})" if about else name
@@ -108,7 +110,7 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
             if tasks := effect.decided(outcome):
                 where.setdefault(f"on {' and '.join(tasks)}", []).append(in_sentence(effect.setting))
         if where:
-            listed = "; ".join(f"{', '.join(names)} ({place})" for place, names in where.items())
+            listed = "; ".join(f"{', '.join(names)} ({task_text})" for task_text, names in where.items())
             sentences.append(f"{start}: {listed}.")
     sentences += [*_saves(effects), *_untested(effects)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
@@ -118,7 +120,7 @@ def _untested(effects: Sequence[TechniqueEffect]) -> list[str]:
     """The groups of BLURB's tasks that no technique was tested on."""
     tested = {task for effect in effects for task in effect.tasks}
     groups = {task.group: False for task in TASKS} | {task.group: True for task in TASKS if task.name in tested}
-    missing = [group for group, found in groups.items() if not found]
+    missing = [group for group, is_tested in groups.items() if not is_tested]
     return [f"Not tested yet: {', '.join(missing)}."] if missing else []
 
 
@@ -173,7 +175,10 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
 
 def _widths(seeds: Sequence[float], examples: Sequence[float], chosen: Sequence[bool]) -> str:
     """The median half width over seeds and over test examples, of the chosen cells."""
-    medians = [median(half for half, one in zip(halves, chosen, strict=True) if one) for halves in (seeds, examples)]
+    medians = [
+        median(half for half, is_chosen in zip(halves, chosen, strict=True) if is_chosen)
+        for halves in (seeds, examples)
+    ]
     over_seeds, over_examples = (format_tenths(percent(value)) for value in medians)
     return f"±{over_seeds} points over seeds and ±{over_examples} over test examples"
 

@@ -148,7 +148,7 @@ def _contrasts(entry: JsonMapping, *, claim: str) -> list[Contrast]:
         return [Contrast(expect=expect, first=tuple(first for (first,) in group)) for group in groups]
     if entry.get("by_task"):
         seconds = _combinations(_ordered(fields | entry["second"]))
-        sides = [tuple(CellRef(**one) for one in side) for side in (firsts, seconds)]
+        sides = [tuple(CellRef(**names) for names in side) for side in (firsts, seconds)]
         return [Contrast(expect=expect, first=sides[0], second=sides[1], by_task=True)]
     pairs = [
         (CellRef(**first), CellRef(**second))

@@ -78,13 +78,13 @@ def _panels(contrast: Contrast, cells: Cells) -> tuple[list[list[Cell]], str]:
     """The cells of each pair that has runs, with the two further ones; without any, why."""
     panels, why = [], "no runs"
     for pair in contrast.pairs:
-        found = [cell for cell in map(cells, (*pair, *contrast.versus)) if cell is not None]
-        if len(found) < 2 + len(contrast.versus):
+        present = [cell for cell in map(cells, (*pair, *contrast.versus)) if cell is not None]
+        if len(present) < 2 + len(contrast.versus):
             continue
-        if any(_same_runs(*found[i : i + 2]) for i in range(0, len(found), 2)):
+        if any(_same_runs(*present[i : i + 2]) for i in range(0, len(present), 2)):
             why = "the same runs on both sides"
         else:
-            panels.append(found)
+            panels.append(present)
     return panels, "" if panels else why
 
 
@@ -140,11 +140,11 @@ def _estimate_collapse(contrast: Contrast, cells: Cells) -> Estimate:
         {task: reference for pair in pairs for cell in pair for task, reference in cell.judged_by.items()},
         clusters={encoder: seed for pair in pairs for cell in pair for encoder, seed in cell.clusters.items()},
     )
-    found = compare_rates(strata)
-    if found is None:
+    comparison = compare_rates(strata)
+    if comparison is None:
         return Estimate(contrast=contrast, tested=False, why="no common task")
-    method = f"{found.method}, of these encoders" if between_encoders else found.method
-    return _rates(contrast, sides, found, why=_too_few(strata) or method)
+    method = f"{comparison.method}, of these encoders" if between_encoders else comparison.method
+    return _rates(contrast, sides, comparison, why=_too_few(strata) or method)
 
 
 def _seeded(refs: Iterable[CellRef], cells: Cells) -> list[SeededCell]:
@@ -160,7 +160,7 @@ def _permuted(
 ) -> Estimate:
     """Two groups of tasks or encoders by their rates."""
     counts = [_count(side) for side in sides]
-    found = RateComparison(
+    comparison = RateComparison(
         difference=sum(rates[0]) / len(rates[0]) - sum(rates[1]) / len(rates[1]),
         interval=None,
         p=permutation_p(*rates),
@@ -168,19 +168,21 @@ def _permuted(
         collapsed=(counts[0][0], counts[1][0]),
         n=(counts[0][1], counts[1][1]),
     )
-    return _rates(contrast, sides, found, why=why)
+    return _rates(contrast, sides, comparison, why=why)
 
 
-def _rates(contrast: Contrast, sides: Sequence[Sequence[SeededCell]], found: RateComparison, *, why: str) -> Estimate:
+def _rates(
+    contrast: Contrast, sides: Sequence[Sequence[SeededCell]], comparison: RateComparison, *, why: str
+) -> Estimate:
     return Estimate(
         contrast=contrast,
         why=why,
-        difference=found.difference,
-        interval=found.interval,
-        p_for=found.p if found.difference > 0 else 1.0,
-        p_against=found.p if found.difference < 0 else 1.0,
-        n=sum(found.n),
-        collapsed=tuple(f"{k} of {n}" for k, n in zip(found.collapsed, found.n, strict=True)),
+        difference=comparison.difference,
+        interval=comparison.interval,
+        p_for=comparison.p if comparison.difference > 0 else 1.0,
+        p_against=comparison.p if comparison.difference < 0 else 1.0,
+        n=sum(comparison.n),
+        collapsed=tuple(f"{k} of {n}" for k, n in zip(comparison.collapsed, comparison.n, strict=True)),
         run_ids=_run_ids(cell for side in sides for cell in side),
     )
 

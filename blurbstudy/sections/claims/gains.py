@@ -133,10 +133,10 @@ def few(names: Sequence[str], what: str) -> str:
 def technique_gains(evidence: Evidence) -> Table:
     """A row per technique, a column per task: the difference from the default recipe, and whether it is decided."""
     effects = technique_effects(evidence)
-    shown = [effect for effect in effects if effect.judged]
-    tasks = list(dict.fromkeys(name for effect in shown for name in effect.decisions))
+    judged = [effect for effect in effects if effect.judged]
+    tasks = list(dict.fromkeys(name for effect in judged for name in effect.decisions))
     rows, runs = [], {}
-    for effect in shown:
+    for effect in judged:
         runs[f"{effect.name}, {effect.stem}"] = effect.run_ids
         counts = zip(effect.rates.collapsed, effect.rates.n, strict=True) if effect.rates else ()
         rows.append(
@@ -177,7 +177,7 @@ def technique_gains(evidence: Evidence) -> Table:
 def _outcome(decisions: Sequence[Decision]) -> HtmlCell | str:
     """Each difference with its outcome; the numbers of the test as details."""
     cells = []
-    for decision in (one for one in decisions if one.comparison.difference is not None):
+    for decision in (d for d in decisions if d.comparison.difference is not None):
         change, several = decision.comparison, len(decisions) > 1
         outcome = decision.outcome.value + (f", {decision.condition.group}" if several else "")
         details = [

@@ -23,25 +23,27 @@ def paper_rows(*, margin: float) -> FoldedRows:
     files: list[tuple[str, str]] = []
     against, inner = [], []
     for claim in (claim for claim in printed_claims() if not fits(claim, margin=margin)):
-        found = [(_short(contrast), format_signed(printed)) for contrast, printed in _against(claim, margin=margin)]
-        files.append((claim.statement, _lines(found)))
+        differences = [
+            (_short(contrast), format_signed(printed)) for contrast, printed in _against(claim, margin=margin)
+        ]
+        files.append((claim.statement, _lines(differences)))
         against.append(
             FoldedRow(
                 cells=[
                     ("statement", escape(claim.statement)),
-                    ("numbers", _contradicting(len(found), _printed(claim))),
+                    ("numbers", _contradicting(len(differences), _printed(claim))),
                 ],
-                details=details_table(("Not as claimed", "Printed difference"), found, label=claim.statement),
+                details=details_table(("Not as claimed", "Printed difference"), differences, label=claim.statement),
             )
         )
     for entry in load_inconsistencies():
         numbers = [format_number(paper_number(*cell)) for cell in entry.cells]
-        places = [(_cell_name(cell), number) for cell, number in zip(entry.cells, numbers, strict=True)]
-        files.append((entry.statement, _lines(places)))
+        printed_cells = [(_cell_name(cell), number) for cell, number in zip(entry.cells, numbers, strict=True)]
+        files.append((entry.statement, _lines(printed_cells)))
         inner.append(
             FoldedRow(
                 cells=[("statement", escape(entry.statement)), ("numbers", escape(" · ".join(dict.fromkeys(numbers))))],
-                details=details_table(("Where", "Printed"), places, label=entry.statement),
+                details=details_table(("Where", "Printed"), printed_cells, label=entry.statement),
             )
         )
     return FoldedRows(

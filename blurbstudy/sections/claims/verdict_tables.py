@@ -96,7 +96,7 @@ def verdict_rows(verdicts: Verdicts) -> FoldedRows:
             groups.append(
                 RowGroup(
                     heading=heading,
-                    rows=[_claim_row(one, verdicts.margin) for one in judged],
+                    rows=[_claim_row(claim_verdict, verdicts.margin) for claim_verdict in judged],
                     folded=verdict == NOT_TESTED,
                     note="\n".join(f"No runs of {notebook}: {why}" for notebook, why in missing),
                 )

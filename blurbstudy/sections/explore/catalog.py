@@ -151,9 +151,9 @@ def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
     datasets = list(store.all_metadata("data").values())
     if hidden:
-        shown = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
-        encoders = [metadata for metadata in encoders if metadata["fingerprint"] in shown]
-        datasets = [metadata for metadata in datasets if metadata["fingerprint"] in shown]
+        used = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
+        encoders = [metadata for metadata in encoders if metadata["fingerprint"] in used]
+        datasets = [metadata for metadata in datasets if metadata["fingerprint"] in used]
     return StoreCatalog(
         store=store,
         origin=origin,

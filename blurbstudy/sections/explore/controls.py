@@ -85,13 +85,13 @@ class SearchList(widgets.VBox):
 
     def _search(self) -> None:
         words = self.words.value.lower().split()
-        found = [(name, value) for name, value in self.options if all(word in name.lower() for word in words)]
+        matches = [(name, value) for name, value in self.options if all(word in name.lower() for word in words)]
         self.list.unobserve(self._select, "value")
-        self.list.options = found
-        self.list.value = self.value if self.value in dict(found).values() else None
+        self.list.options = matches
+        self.list.value = self.value if self.value in dict(matches).values() else None
         self.list.observe(self._select, "value")
-        self.list.disabled = not found
-        self.count.value = f"{len(found)} of {len(self.options)}"
+        self.list.disabled = not matches
+        self.count.value = f"{len(matches)} of {len(self.options)}"
 
     def _select(self, change: Mapping[str, Any]) -> None:
         if change["new"] is not None:

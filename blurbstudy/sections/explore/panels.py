@@ -32,11 +32,11 @@ def is_attended() -> bool:
 class Stills:
     """Tables and figures, one below the other."""
 
-    shown: Sequence[Table | Figure | Remark]
+    parts: Sequence[Table | Figure | Remark]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        infos = [one.info for one in self.shown if not isinstance(one, Remark)]
-        return figures_bundle("".join(one._repr_html_() for one in self.shown), *infos)
+        infos = [part.info for part in self.parts if not isinstance(part, Remark)]
+        return figures_bundle("".join(part._repr_html_() for part in self.parts), *infos)
 
 
 def depth_panel(catalog: StoreCatalog, techniques: TechniqueSelection, *, task: str, recipe: Recipe) -> object:
@@ -57,7 +57,7 @@ def store_panel(catalog: StoreCatalog, study: Study[Parameters]) -> object:
     groups = default_groups(catalog)
     if not groups:
         return catalog.empty
-    return Stills(shown=[make(catalog, groups) for make in (seeds_picture, runs_table, errors_table)])
+    return Stills(parts=[make(catalog, groups) for make in (seeds_picture, runs_table, errors_table)])
 
 
 def comparison_panel(catalog: StoreCatalog) -> object:

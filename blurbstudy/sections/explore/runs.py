@@ -122,10 +122,10 @@ def _caveats(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> list[str]:
     """The caveats of the scores of tasks that the store has, and that those of the user's own tasks were not sought."""
     lines = []
     for group in groups:
-        kept = stored_caveats(catalog.store, next(iter(group.runs.values())).config)
-        if kept is None and group.task.custom:
+        caveats = stored_caveats(catalog.store, next(iter(group.runs.values())).config)
+        if caveats is None and group.task.custom:
             lines.append(f"{group.task.name}: caveats were not looked for.")
-        lines += [f"{group.task.name}, caveat: {one.text}." for one in kept or () if one.split == "test"]
+        lines += [f"{group.task.name}, caveat: {caveat.text}." for caveat in caveats or () if caveat.split == "test"]
     return list(dict.fromkeys(lines))
 
 

@@ -50,9 +50,9 @@ def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Gri
 
 def pair_columns(study: Study[Parameters]) -> tuple[TaskColumn, ...]:
     """The tasks that read two texts in one sequence."""
-    apart = "similarity" if study.parameters.similarity_head == "cosine" else ""
+    bi_encoder_type = "similarity" if study.parameters.similarity_head == "cosine" else ""
     return tuple(
         TaskColumn(label=task.name, tasks=(task.name,), paper=task.name)
         for task in study.tasks
-        if len(task.text_columns) == 2 and task.task_type != apart
+        if len(task.text_columns) == 2 and task.task_type != bi_encoder_type
     )

@@ -80,7 +80,7 @@ def _encoder_score(scored: Results, strict: Results, encoder: str, column: str, 
     if condition not in strict.grid.cells:
         return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not requested")
     score, exact = (cell_score(results, condition, paper=paper) for results in (scored, strict))
-    return replace(score, paper=printed, failed=exact.failed, shown=exact.shown)
+    return replace(score, paper=printed, failed=exact.failed, n_shown=exact.n_shown)
 
 
 def _notes(baselines: Baselines, results: Results, *, paper: str) -> list[str]:

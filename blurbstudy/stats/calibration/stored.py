@@ -32,8 +32,8 @@ def keep_calibration(
     task = reference.task
     if task.output == "score":
         return None
-    if kept := weights_metadata(store, record.id).get("calibration"):
-        return kept
+    if stored := weights_metadata(store, record.id).get("calibration"):
+        return stored
     values: JsonObject = {"fit": None, "reason": "dev was trained on", "test": None}
     if not record.config.recipe.train_on_dev:
         predictor = Predictor(

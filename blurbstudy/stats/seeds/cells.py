@@ -24,7 +24,7 @@ def seeds_of(records: Sequence[RunRecord], reference: Reference) -> tuple[Agreem
         if published is None:
             raise StudyError(f"{reference.task.name}: agreement and ensembles of these runs were not published")
         first, second = (_with_tuples(values) for values in published)
-        sizes = tuple(Ensemble(**_with_tuples(one)) for one in second["sizes"])
+        sizes = tuple(Ensemble(**_with_tuples(size)) for size in second["sizes"])
         return Agreement(**first), Ensembles(**{**second, "sizes": sizes})
     assert isinstance(reference, GoldReference)
     return agreement(records, reference), ensembles(records, reference)

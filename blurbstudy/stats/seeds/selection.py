@@ -33,16 +33,16 @@ def out_of_bag_score(
         return None, "nothing was selected among seeds"
     scored = [reference.score_of(predicted, split=split) for predicted in candidates]
     sums = np.stack([reference.unit_sums(predicted, split=split) for predicted in candidates])  # (runs, units, terms)
-    counting = max(one.n_counting_units for one in scored)
+    counting = max(split_score.n_counting_units for split_score in scored)
     if sums.shape[1] < MIN_COUNTING_UNITS:
         return None, f"{split} is {count_units(sums.shape[1], reference, split)}, too few to leave some out"
     if counting < MIN_COUNTING_UNITS:
         return None, f"only {count_units(counting, reference, split)} of {split} can be right or wrong"
-    score, drawn = METRICS[reference.task.metric].from_sums, bootstrap_counts(sums.shape[1])  # (draws, units)
+    score, resamples = METRICS[reference.task.metric].from_sums, bootstrap_counts(sums.shape[1])  # (draws, units)
     counts = (sums != 0).any(axis=2)  # (runs, units)
     scores: list[float] = []
-    for start in range(0, len(drawn), _PART):
-        bags = drawn[start : start + _PART].astype(np.float64)
+    for start in range(0, len(resamples), _PART):
+        bags = resamples[start : start + _PART].astype(np.float64)
         best, draws = score(bags @ sums).argmax(axis=0), np.arange(len(bags))
         left_out = (bags == 0).astype(np.float64)
         enough = (left_out @ counts.T)[draws, best] >= MIN_LEFT_OUT
