@@ -9,11 +9,6 @@ import numpy as np
 from .metric import Metric, ratio
 
 
-def accuracy(gold: Sequence, predicted: Sequence) -> float:
-    """Fraction from 0 to 1."""
-    return ACCURACY.score(gold, predicted)
-
-
 def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = ()) -> np.ndarray:
     """1 or 0 for a correct or wrong prediction, and 1: (examples, 2)."""
     right = [float(g == p) for g, p in zip(gold, predicted, strict=True)]

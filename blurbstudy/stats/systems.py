@@ -16,7 +16,7 @@ from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
 from .panels import ContrastGroup, ScoredTask
-from .references import GoldReference, Reference, SplitScore
+from .references import Reference, SplitScore
 from .resampled.folds import resampled_cell
 from .status import judge_run
 from .summary import CellSummary, summarize
@@ -89,14 +89,6 @@ class SingleSystem:
 
     scored: Mapping[str, SplitScore]  # by task
     references: Mapping[str, Reference]
-
-    @classmethod
-    def of_predictions(
-        cls, predictions: Mapping[str, Sequence[str | float]], references: Mapping[str, GoldReference]
-    ) -> SingleSystem:
-        """From predictions of the test examples, by task."""
-        scored = {task: references[task].score_of(predicted, split="test") for task, predicted in predictions.items()}
-        return cls(scored=scored, references=references)
 
     @property
     def tasks(self) -> frozenset[str]:

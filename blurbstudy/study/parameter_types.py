@@ -12,7 +12,6 @@ from ..search.database import check_url
 from ..search.space import check_choices
 from ..tasks.folds import OFFICIAL, RESAMPLED_TASKS, ResampledSplits, parse_splits
 
-TASK_TYPES = ("ner", "pico", "relation", "similarity", "document", "question")
 MAX_SEEDS = 10_000
 
 Scale = Literal["mini", "small", "paper"]
