@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -72,7 +71,6 @@ class Panel:
     left: float = 0  # px at least, so that panels with other names have equal axes
     parts: list[str] = field(default_factory=list)
     marks: dict[tuple[str, str, bool], list[str]] = field(default_factory=dict)  # drawn last
-    stacked: Counter[tuple[float, bool]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.names = [wrapped(name) for name in self.rows]
@@ -190,15 +188,6 @@ class Panel:
         at = self.box_left + 7 if low else self.box_right - 7
         self.mark("left" if low else "right", at, y, color)
         self.text(at + (8 if low else -8), y + 4, minus(f"{value:.1f}"), anchor="start" if low else "end", color=color)
-
-    def beyond_up(self, x: float, value: float, color: str) -> None:
-        """The same for the axis up; several at one place are stacked."""
-        low = value < self.y.low
-        stacked = self.stacked[x, low]
-        self.stacked[x, low] += 1
-        y = self.box_bottom - 8 - 14 * stacked if low else self.box_top + 8 + 14 * stacked
-        self.mark("down" if low else "up", x, y, color)
-        self.text(x - 8, y + 4, minus(f"{value:.1f}"), anchor="end")
 
     def line_names(self, names: Iterable[tuple[float, str, str]]) -> None:
         """Names of lines at their right ends, moved apart where they would touch: (px from the top, name, color)."""

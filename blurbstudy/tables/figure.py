@@ -12,7 +12,7 @@ from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, P
 from .formatting import slug
 from .scale import Scale, minus
 from .score_table import column_notes, paper_score, percent_scores
-from .table import FigureInfo, figures_bundle, files
+from .table import FigureInfo, Remark, Table, figures_bundle, files
 
 if TYPE_CHECKING:
     from ..stabilizers import DepthPlan
@@ -73,6 +73,20 @@ class Figure:
             f'<div class="frame">{"".join(parts)}</div>'
             f"{files(caption=self.caption)}{listed}</figure>"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Tables, figures and remarks, one below the other."""
+
+    parts: Sequence[Table | Figure | Remark]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        infos = [part.info for part in self.parts if not isinstance(part, Remark)]
+        return figures_bundle(self._repr_html_(), *infos)
+
+    def _repr_html_(self) -> str:
+        return "".join(part._repr_html_() for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)

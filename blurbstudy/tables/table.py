@@ -265,12 +265,13 @@ class KeyFinding:
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence in place of a table."""
+    """A sentence in place of a table, or above it."""
 
     text: str
+    kind: str = "given"  # class for the stylesheet
 
     def _repr_html_(self) -> str:
-        return f'<p class="given">{escape(self.text)}</p>' if self.text else ""
+        return f'<p class="{self.kind}">{escape(self.text)}</p>' if self.text else ""
 
 
 def empty_row(columns: Sequence[str], text: str = NOT_RUN) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ from statistics import median
 from ...stats.summary import CellSummary
 from ...study.decisions import Outcome
 from ...study.grid import DEFAULT_RECIPE, Results
+from ...tables.formatting import format_number, format_signed
 from ...tables.score_table import percent
 from ...tables.table import KeyFinding
 from ...tasks import TASKS
 from .evidence import Evidence
 from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, tasks_of, technique_effects
-from .names import format_change, format_tenths, in_sentence
+from .names import in_sentence
 
 FEW_EXAMPLES = 1000
 MAX_TASKS = 3  # whose intervals are named one by one
@@ -63,12 +64,12 @@ def _few_examples(
     changes: dict[Outcome, list[str]] = {}
     for effect in effects:
         for decision in effect.decisions.get(name, ()):
-            change = format_change(percent(decision.comparison.difference))
+            change = format_signed(percent(decision.comparison.difference), 1)
             changes.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
         for resampled, decisions in effect.decisions.items():
             for decision in decisions if resampled.startswith(f"{name}, ") else ():
                 if decision.outcome.decided:
-                    change = format_change(percent(decision.comparison.difference))
+                    change = format_signed(percent(decision.comparison.difference), 1)
                     where = resampled.removeprefix(f"{name}, ")
                     changes.setdefault(decision.outcome, []).append(
                         f"{in_sentence(effect.setting)} ({change}, {where})"
@@ -93,7 +94,7 @@ def _few_examples(
 
 
 def _score(cell: CellSummary) -> str:
-    mean, sd = (format_tenths(percent(value)) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
+    mean, sd = (format_number(percent(value), 1) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
     return f"{mean} ± {sd}"
 
 
@@ -179,7 +180,7 @@ def _widths(seeds: Sequence[float], examples: Sequence[float], chosen: Sequence[
         median(half for half, is_chosen in zip(halves, chosen, strict=True) if is_chosen)
         for halves in (seeds, examples)
     ]
-    over_seeds, over_examples = (format_tenths(percent(value)) for value in medians)
+    over_seeds, over_examples = (format_number(percent(value), 1) for value in medians)
     return f"±{over_seeds} points over seeds and ±{over_examples} over test examples"
 
 

@@ -15,7 +15,6 @@ from ...study.grid import DEFAULT_RECIPE, Condition, Results
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
-from .folded_rows import FoldedTable
 from .gains import encoder_of
 from .names import setting_name
 
@@ -128,8 +127,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         "rate that these runs prove (the lower end of its 95% interval), so 1 of 1 is lighter than 12 of 12."
     ]
     legend = [f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs. {DEFAULT_RECIPE}: also two segment ids."]
-    kind = FoldedTable if by_encoder else Table
-    return kind(
+    return Table(
         title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",
         columns=("Setting", *tasks),
         rows=rows or [("no runs yet",)],
@@ -138,6 +136,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         legend=legend,
         runs=runs,
         kind="heat",
+        folded=by_encoder,
         front_page_question=QUESTION if front else "",
     )
 

@@ -14,11 +14,11 @@ from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
 from ...study.grid import DEFAULT_RECIPE, Condition, Results, TaskColumn
 from ...tables.comparison_table import format_p_value
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import HtmlCell, RowHeader, Table, number_with_details, page_link
 from .evidence import Evidence
-from .folded_rows import FoldedTable
-from .names import format_bounds, format_change, format_tenths, setting_name
+from .names import setting_name
 
 QUESTION = "Which techniques help?"
 NAMED = 3  # encoders or techniques that are named one by one
@@ -183,13 +183,13 @@ def _outcome(decisions: Sequence[Decision]) -> HtmlCell | str:
         details = [
             outcome,
             f"mean of {decision.groups} encoders" if decision.is_average else decision.condition.group,
-            f"95% {format_bounds(percents(change.interval))}",
+            f"95% {format_interval(percents(change.interval), 1)}",
             f"p {format_p_value(decision.p)} (Holm)",
-            f"80%: {format_tenths(percent(change.detectable))}",
+            f"80%: {format_number(percent(change.detectable), 1)}",
             f"{change.n} seeds",
         ]
         label = f'<small class="{decision.outcome.value}">{escape(outcome)}</small>'
-        number = format_change(percent(change.difference))
+        number = format_signed(percent(change.difference), 1)
         cells.append(number_with_details(percent(change.difference), number, details, bar=label))
     if len(cells) < 2:
         return cells[0] if cells else "–"
@@ -208,11 +208,11 @@ def gain_table(evidence: Evidence) -> Table:
                 (
                     RowHeader(setting_name(key.level), stem),
                     f"{encoder}, {key.column}",
-                    format_change(percent(gain.total)),
-                    format_change(percent(gain.fewer_collapsed)),
-                    format_bounds(percents(gain.interval)),
-                    format_change(percent(gain.noncollapsed_change)),
-                    format_change(percent(gain.collapsed_change)),
+                    format_signed(percent(gain.total), 1),
+                    format_signed(percent(gain.fewer_collapsed), 1),
+                    format_interval(percents(gain.interval), 1),
+                    format_signed(percent(gain.noncollapsed_change), 1),
+                    format_signed(percent(gain.collapsed_change), 1),
                     " / ".join(f"{collapsed} of {n}" for collapsed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
@@ -228,8 +228,9 @@ def gain_table(evidence: Evidence) -> Table:
         f"and other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return FoldedTable(
+    return Table(
         title="Where each gain comes from",
+        folded=True,
         columns=columns,
         rows=rows,
         n_header_columns=2,

@@ -8,7 +8,7 @@ from html import escape
 
 from ...study.study import Study
 from ...tables.comparison_table import format_p_value
-from ...tables.formatting import format_count
+from ...tables.formatting import format_count, format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import KeyFinding, Table
 from ..parameters.claims import Parameters
@@ -16,7 +16,6 @@ from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table
 from .forest_plot import forest
-from .names import format_bounds, format_change, format_tenths
 from .paper_claims import (
     describe_contrast,
     describe_printed,
@@ -224,9 +223,9 @@ def _comparison_row(judgement: Judgement, margin: float) -> tuple[str, ...]:
     return (
         describe_contrast(judgement.contrast),
         judgement.outcome + (f": {'; '.join(remarks)}" if remarks else ""),
-        format_change(percent(numbers.difference)),
-        format_bounds(percents(numbers.interval)),
-        format_tenths(percent(numbers.detectable)),
+        format_signed(percent(numbers.difference), 1),
+        format_interval(percents(numbers.interval), 1),
+        format_number(percent(numbers.detectable), 1),
         format_p_value(judgement.p),
         str(numbers.n) if numbers.tested else "–",
         " / ".join(numbers.collapsed) or "–",

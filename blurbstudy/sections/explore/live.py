@@ -21,8 +21,8 @@ from ...tables.formatting import format_number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve
+from ..parameters.explore import Parameters
 from .depth import TechniqueSelection
-from .grids import Parameters
 from .runs import Curve, curves_figure
 
 LABEL = "live"  # under which the store lists these runs, so that no page of the study shows them

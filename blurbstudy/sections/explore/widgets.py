@@ -14,11 +14,11 @@ from ...errors import StudyError
 from ...study.study import Study
 from ...tables.table import Remark
 from ...tasks import ALL_TASKS, get_task
+from ..parameters.explore import Parameters
 from .catalog import RunGroup, StoreCatalog, open_catalog
 from .compare import comparable_groups, compare_groups, default_pair
 from .controls import Dropdown, SearchList, TechniqueControls, labelled, row
 from .depth import TechniqueSelection, depth_picture, encoder_layers
-from .grids import Parameters
 from .live import LiveRun, live_encoders
 from .predictions import predictions_html
 from .runs import curves_picture, first_of, runs_table, seeds_picture

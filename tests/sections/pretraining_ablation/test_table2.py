@@ -11,7 +11,6 @@ from blurbstudy.sections.pretraining_ablation.table2 import (
     compare_objectives_with_paper,
     interaction_table,
     learnable_tasks,
-    means_table,
     objective_table,
     variance_table,
 )
@@ -69,12 +68,6 @@ def test_a_row_per_task_a_column_per_objective(table2):
     ((name, bert, electra),) = table.rows
     assert (name, bert.mean, electra.mean) == ("BioASQ", pytest.approx(90), pytest.approx(72))
     assert (bert.paper, electra.paper) == (87.56, paper_tables()["table2"]["cells"]["ELECTRA"]["BioASQ"])
-
-
-def test_a_glance_has_the_means_and_how_many_runs_collapsed(table2):
-    ((name, bert, electra),) = means_table(table2({"BERT": [90, 88], "ELECTRA": [60, 61]}), title="x").rows
-    assert (name, bert, electra) == ("BioASQ", "89.00", "×2")
-    assert means_table(table2(missing=("ELECTRA",)), title="x").rows[0][2] == "–"
 
 
 def test_an_objective_without_encoder_says_why(table2):
