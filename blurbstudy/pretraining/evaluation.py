@@ -17,12 +17,7 @@ ALL_SUMS = tuple(dict.fromkeys(name for pair in METRICS.values() for name in pai
 
 
 def local_batches(
-    batches: Sequence[Batch],
-    group: ProcessGroup,
-    *,
-    micro_batch_tokens: int,
-    n_heads: int,
-    device: torch.device = CPU,
+    batches: Sequence[Batch], group: ProcessGroup, *, micro_batch_tokens: int, n_heads: int, device: torch.device = CPU
 ) -> list[Batch]:
     """Split the batches and return the parts of this process; none if there are more processes than sequences."""
     parts: list[Batch] = []

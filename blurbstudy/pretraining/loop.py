@@ -21,14 +21,7 @@ from ..training.optimizer import MemberHyperparameters, PopulationAdamW
 from ..training.provenance import describe_device, software_versions
 from ..training.schedule import evaluation_steps, lr_factor
 from .batches import Batches
-from .checkpoints import (
-    Checkpoint,
-    TrainingProgress,
-    clear_checkpoints,
-    save_checkpoint,
-    save_curve,
-    tensors_of,
-)
+from .checkpoints import Checkpoint, TrainingProgress, clear_checkpoints, save_checkpoint, save_curve, tensors_of
 from .config import PretrainingConfig
 from .corpus.corpus import CorpusProgress, TokenizedCorpus
 from .corpus.prepared_corpus import PreparedCorpus

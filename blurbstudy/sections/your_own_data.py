@@ -16,8 +16,7 @@ class Parameters(Model):
     """What notebook 10 takes."""
 
     encoder: str = Field(
-        min_length=1,
-        description="checkpoint directory, Hub id, or pretrain:bert (pretrained on the spot, 40 s)",
+        min_length=1, description="checkpoint directory, Hub id, or pretrain:bert (pretrained on the spot, 40 s)"
     )
     folder: str | None = Field(description="where files, runs and the model go; None: a temporary folder")
     seeds: int = Field(ge=1, le=100, description="number of runs, which differ only in their seed")

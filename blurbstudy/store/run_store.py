@@ -137,14 +137,7 @@ class RunStore:
     # Gold labels
 
     def put_gold(
-        self,
-        task: str,
-        data: str,
-        split: str,
-        *,
-        ids: Sequence[str],
-        units: Sequence[str],
-        gold: Sequence[str | float],
+        self, task: str, data: str, split: str, *, ids: Sequence[str], units: Sequence[str], gold: Sequence[str | float]
     ) -> None:
         """Store a split's gold labels (or values) with example and unit ids, under the data's fingerprint."""
         if not len(ids) == len(units) == len(gold):

@@ -14,13 +14,7 @@ from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
 from .grid import DEFAULT_RECIPE, ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
 from .parameter_types import read_seeds, read_splits
-from .parameters import (
-    CommonParameters,
-    LayerParameters,
-    LowResourceParameters,
-    QuestionParameters,
-    TaskTypeParameters,
-)
+from .parameters import CommonParameters, LayerParameters, LowResourceParameters, QuestionParameters, TaskTypeParameters
 from .study import Study
 
 BLURB = "BLURB score"

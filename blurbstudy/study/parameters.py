@@ -136,11 +136,7 @@ class TrainingParameters(CommonParameters):
     @property
     def shared_fields(self) -> JsonObject:
         """The fields of `Recipe` that all runs share."""
-        return {
-            "learning_rate": self.learning_rate,
-            "batch_size": self.batch_size,
-            "n_evaluations": self.n_evaluations,
-        }
+        return {"learning_rate": self.learning_rate, "batch_size": self.batch_size, "n_evaluations": self.n_evaluations}
 
 
 class SimilarityParameters(CommonParameters):

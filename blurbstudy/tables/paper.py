@@ -28,8 +28,7 @@ NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it
 }
 AGAINST_PAPER = "Against the paper"
 NOT_COMPARED = KeyFinding(
-    question=AGAINST_PAPER,
-    sentences=["The paper's numbers are left out here (show_paper: false)."],
+    question=AGAINST_PAPER, sentences=["The paper's numbers are left out here (show_paper: false)."]
 )
 PAPER_FILE = Path(__file__).with_name("paper_tables.yaml")
 

@@ -30,12 +30,7 @@ class Evaluation:
 
 
 def evaluation_batches(
-    features: Features,
-    *,
-    members: int,
-    n_heads: int,
-    tokens: int = EVALUATION_TOKENS,
-    device: torch.device = CPU,
+    features: Features, *, members: int, n_heads: int, tokens: int = EVALUATION_TOKENS, device: torch.device = CPU
 ) -> list[tuple[np.ndarray, PackedBatch]]:
     """The split in batches of sequences of similar length, the same for every member: (target indices, batch)."""
     return [

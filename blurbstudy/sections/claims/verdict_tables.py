@@ -16,13 +16,7 @@ from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table
 from .forest_plot import forest
-from .paper_claims import (
-    describe_contrast,
-    describe_printed,
-    margin_of,
-    printed_agreement,
-    printed_difference,
-)
+from .paper_claims import describe_contrast, describe_printed, margin_of, printed_agreement, printed_difference
 from .verdicts import (
     CONFIRMED,
     CONTRADICTED,

@@ -307,7 +307,7 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
         f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged. "
-        "These are all runs of the store, also those that no table uses.",
+        "These are all runs of the store, also those that no table uses."
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")

@@ -185,16 +185,7 @@ def duplicate_table(audit: Audit) -> Table:
         counts = audit.data[task.name]["duplicates"]
         keys = ("examples", "exact", "other_label", "near", "masked_exact", "masked_near", "documents")
         rows.append((task.name, *(_dev_and_test(counts, key) for key in keys)))
-    columns = (
-        "Task",
-        "Examples",
-        "Same text",
-        "Other label",
-        "Nearly same",
-        "Masks alike",
-        "Same words",
-        "Document",
-    )
+    columns = ("Task", "Examples", "Same text", "Other label", "Nearly same", "Masks alike", "Same words", "Document")
     notes = [
         "Dev / test: number of examples with such a duplicate in train (% of the split). Same text: ignoring case and "
         "spaces. Other label: of these, examples whose label (tags, in a tagged sentence) this text never has in "
@@ -268,16 +259,10 @@ def vocabulary_table(audit: Audit) -> Table:
     """Sub-words per word and share of unsplit words, with a general vocabulary and those of the encoders."""
     compared = ([audit.general] if audit.general else []) + list(audit.vocabularies)
     rows = [
-        (
-            task.name,
-            *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in compared),
-        )
+        (task.name, *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in compared))
         for task in audit.known
     ]
-    columns = (
-        "Task",
-        *(f"{what}, {v.name}" for what in ("Sub-words per word", "Unsplit words, %") for v in compared),
-    )
+    columns = ("Task", *(f"{what}, {v.name}" for what in ("Sub-words per word", "Unsplit words, %") for v in compared))
     if audit.general:
         comparison = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
         if audit.general.name == GENERATED:

@@ -81,12 +81,7 @@ def encoder_table(study: Study[Parameters]) -> Table:
             rows.append((name, missing or "not in this store", *("–" for _ in columns[2:-1]), remark))
             continue
         shape = source.architecture
-        cells = (
-            shape.family,
-            str(shape.n_layers),
-            str(shape.width),
-            f"{shape.n_parameters / 1e6:.3g} M",
-        )
+        cells = (shape.family, str(shape.n_layers), str(shape.width), f"{shape.n_parameters / 1e6:.3g} M")
         notes = "\n".join(text for text in (f"given as {Path(source.spec).name}", remark) if text)
         rows.append((name, *cells, f"{shape.vocab_size:,}", source.fingerprint, notes))
     return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.provenance)

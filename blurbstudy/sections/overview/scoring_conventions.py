@@ -48,7 +48,7 @@ def scoring_table(results: Results, audit: Audit) -> Table:
     notes = [
         f"{encoder}, {len(reference.gold['test'].gold):,} sentences, "
         f"{strict.gold_mentions:,} mentions, {strict.predicted_mentions:,} predicted. All rows but the last score the "
-        "same predictions; times 100.",
+        "same predictions; times 100."
     ]
     if any(" at " in convention.name for convention in others):
         notes.append(
