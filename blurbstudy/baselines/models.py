@@ -35,11 +35,7 @@ EVALUATED_TYPES: Mapping[str, str] = {
 
 
 def get_model(name: str) -> BaselineModel:
-    """Return the model of that name.
-
-    Raises:
-        ParameterError: the name is unknown.
-    """
+    """Return the model of that name. Raises ParameterError: the name is unknown."""
     baseline = next((model for model in MODELS if model.name == name), None)
     if baseline is None:
         raise ParameterError(f"model={name!r} is unknown; {did_you_mean(name, [model.name for model in MODELS])}")

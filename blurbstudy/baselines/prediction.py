@@ -39,11 +39,7 @@ def entity_types(nlp: Language) -> list[str]:
 
 
 def predicted_tags(nlp: Language, sentences: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the typed tags of each sentence, such as "O B-DISEASE I-DISEASE".
-
-    Args:
-        sentences: words of each sentence.
-    """
+    """Yield the typed tags of each sentence, such as "O B-DISEASE I-DISEASE". `sentences`: words of each sentence."""
     from spacy.tokens import Doc
 
     docs = (Doc(nlp.vocab, words=list(words)) for words in sentences)

@@ -124,11 +124,7 @@ def _tag(prefix: str, kind: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_tag(tag: str) -> tuple[str, str]:
-    """(prefix, type) of a tag.
-
-    Raises:
-        ParameterError: it is not O, B, I, B-TYPE or I-TYPE.
-    """
+    """(prefix, type) of a tag. Raises ParameterError: it is not O, B, I, B-TYPE or I-TYPE."""
     prefix, _, kind = tag.partition("-")
     if prefix not in ("B", "I") and tag != OUTSIDE:
         raise ParameterError(f"tag {tag[:MAX_QUOTED]!r} is unknown; expected O, B, I, B-TYPE or I-TYPE")

@@ -20,11 +20,7 @@ def entity_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
 def entity_terms(
     gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = (), *, scheme: str = "strict"
 ) -> np.ndarray:
-    """COUNTS of each sentence's mentions: (sentences, 4).
-
-    Args:
-        scheme: key of entities.DECODERS.
-    """
+    """COUNTS of each sentence's mentions: (sentences, 4). `scheme`: key of entities.DECODERS."""
     rows = []
     for expected, actual in mention_pairs(gold, predicted, scheme=scheme):
         shared = len(set(expected).intersection(actual))

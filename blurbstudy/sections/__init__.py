@@ -47,9 +47,5 @@ def get_parameters(notebook: str) -> type[CommonParameters]:
 
 
 def check_notebook(notebook: str) -> None:
-    """Check that the study has a notebook.
-
-    Raises:
-        ParameterError: it has none of that name.
-    """
+    """Check that the study has a notebook. Raises ParameterError: it has none of that name."""
     check_choice("notebook", notebook, NOTEBOOKS)

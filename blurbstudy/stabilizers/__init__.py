@@ -107,20 +107,12 @@ def depth_plan(recipe: Recipe, n_layers: int) -> DepthPlan:
 
 
 def check_recipe(recipe: Recipe, n_layers: int) -> None:
-    """Checks that the recipe's techniques fit an encoder of `n_layers` layers.
-
-    Raises:
-        ParameterError: they do not.
-    """
+    """Checks that the recipe's techniques fit an encoder of `n_layers` layers. Raises ParameterError: they do not."""
     depth_plan(recipe, n_layers)
 
 
 def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset[str]:
-    """Fields of the recipe that do not affect a run on this task.
-
-    Args:
-        n_segments: of the encoder (RoBERTa: 1).
-    """
+    """Fields of the recipe that do not affect a run on this task. `n_segments`: of the encoder (RoBERTa: 1)."""
     one_segment = min(len(task.text_columns), n_segments) < 2 or recipe.layout == "bi_encoder"
     inactive = {
         "tag_scheme": task.task_type != "ner",

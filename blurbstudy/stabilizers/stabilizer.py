@@ -35,11 +35,7 @@ class Stabilizer(ABC):
         return False
 
     def check(self, n_layers: int) -> None:
-        """Checks that the technique fits an encoder of `n_layers` layers.
-
-        Raises:
-            ParameterError: it does not.
-        """
+        """Checks that the technique fits an encoder of `n_layers` layers. Raises ParameterError: it does not."""
 
     def remaining_layers(self, n_layers: int) -> int:
         """Number of layers that remain of `n_layers`."""
@@ -78,10 +74,6 @@ class Stabilizer(ABC):
 
 
 def check_layers(name: str, value: object, *, low: int = 0) -> None:
-    """Checks that a number of layers is a whole number of at least `low`.
-
-    Raises:
-        ParameterError: it is not.
-    """
+    """Checks that a number of layers is a whole number of at least `low`. Raises ParameterError: it is not."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ParameterError(f"{name}={value!r} must be a whole number of layers, from {low}")

@@ -221,11 +221,7 @@ def load_gold(store: RunStore, fingerprints: Mapping[str, str] | Iterable[RunRec
 
 
 def with_gold(reference: Reference) -> GoldReference:
-    """The reference, which must have the gold labels.
-
-    Raises:
-        StudyError: it was published without them.
-    """
+    """The reference, which must have the gold labels. Raises StudyError: it was published without them."""
     if not isinstance(reference, GoldReference):
         raise StudyError(f"{reference.task.name}: {NEEDS_DATA}")
     return reference

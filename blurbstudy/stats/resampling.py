@@ -48,11 +48,7 @@ class Resampling:
 def unit_sums(
     metric: str, gold: tuple, predicted: tuple, units: tuple[str, ...], positives: tuple[str, ...]
 ) -> np.ndarray:
-    """The metric's additive terms, summed by unit: (units, terms).
-
-    Raises:
-        ParameterError: the metric is unknown.
-    """
+    """The metric's additive terms, summed by unit: (units, terms). Raises ParameterError: the metric is unknown."""
     check_choice("metric", metric, METRICS)
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
     terms = METRICS[metric].terms(gold, predicted, positives)

@@ -100,11 +100,7 @@ class RunStore:
         return sorted(self.record_files())
 
     def find_id(self, prefix: str) -> str:
-        """The run id that starts with a prefix.
-
-        Raises:
-            ParameterError: none does, or several do.
-        """
+        """The run id that starts with a prefix. Raises ParameterError: none does, or several do."""
         ids = self.ids()
         if not ids:
             raise ParameterError(f"{self.folder}: contains no runs; name the run store (--store)")
@@ -147,11 +143,7 @@ class RunStore:
             write_once(self._gold_path(task, data, split), canonical_json(values))
 
     def gold(self, task: str, data: str, split: str) -> Gold:
-        """A split's gold labels.
-
-        Raises:
-            StoreError: they are not in the store, or their file is corrupt.
-        """
+        """A split's gold labels. Raises StoreError: they are not in the store, or their file is corrupt."""
         path = self._gold_path(task, data, split)
         values = _read_json(path)
         if values is None:

@@ -114,11 +114,7 @@ def save_weights(
     tokenizer: PreTrainedTokenizerFast,
     run: JsonObject,
 ) -> None:
-    """Save the weights of a run.
-
-    Args:
-        run: further metadata of the run.
-    """
+    """Save the weights of a run. `run`: further metadata of the run."""
     from ..inference.model_directory.directory import write_model_files  # with torch
 
     folder = weights_folder(store, record.id)

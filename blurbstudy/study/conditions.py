@@ -126,11 +126,7 @@ class Choice(TypedDict):
 
 
 def question_choice(study: Study[QuestionParameters]) -> Choice:
-    """The encoders and seeds on question answering.
-
-    Raises:
-        ParameterError: qa_encoders names an unknown encoder.
-    """
+    """The encoders and seeds on question answering. Raises ParameterError: qa_encoders names an unknown encoder."""
     chosen = study.parameters
     if chosen.qa_encoders == []:
         raise ParameterError("qa_encoders=[] names no encoder; use null for all, or leave the questions out")

@@ -269,11 +269,7 @@ def format_value(value: object) -> str:
 
 
 def read_mapping(path: Path) -> JsonObject:
-    """A YAML file of `name: value` lines.
-
-    Raises:
-        ParameterError: unreadable, invalid YAML, or not a mapping.
-    """
+    """A YAML file of `name: value` lines. Raises ParameterError: unreadable, invalid YAML, or not a mapping."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:

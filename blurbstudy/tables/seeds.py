@@ -90,11 +90,7 @@ def seeds_table(
     caption: str = "",
     notes: Sequence[str] = (),
 ) -> Table:
-    """A row per cell.
-
-    Args:
-        cells: name -> agreement and ensembles of its runs.
-    """
+    """A row per cell. `cells`: name -> agreement and ensembles of its runs."""
     columns = ("Cell", "Runs", "Agreement", "Kappa", "Right with all", "with some", "with none", "Ensemble", "Gain")
     rows = [_row(name, *cell) for name, cell in cells.items()]
     measures = ", ".join(sorted({agreement.measure for agreement, _ in cells.values()}))

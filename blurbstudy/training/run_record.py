@@ -58,11 +58,7 @@ class RunRecord:
 
 
 def run_record_from_dict(values: JsonMapping) -> RunRecord:
-    """The inverse of RunRecord.to_dict.
-
-    Raises:
-        ValueError: another format, or the id does not fit the configuration.
-    """
+    """The inverse of RunRecord.to_dict. Raises ValueError: another format, or the id does not fit the configuration."""
     values = dict(values)
     if values.pop("format", None) != FORMAT:
         raise ValueError(f"a run record of another format than {FORMAT}")

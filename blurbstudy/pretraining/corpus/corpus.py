@@ -61,11 +61,7 @@ class Corpus:
             seen.add(file.resolve())
 
     def check_readable(self) -> None:
-        """Check that every file can be opened.
-
-        Raises:
-            DataError: one cannot.
-        """
+        """Check that every file can be opened. Raises DataError: one cannot."""
         for file in self.files:
             try:
                 file.open("rb").close()

@@ -22,11 +22,7 @@ CSS_CLASSES = {SUPPORTS: "supports", OPPOSES: "opposes", UNDECIDED: "open"}
 
 
 def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> HtmlCell:
-    """One line per comparison with runs.
-
-    Args:
-        margin: points, drawn as a band around 0.
-    """
+    """One line per comparison with runs. `margin`: points, drawn as a band around 0."""
     points = [(j, j.estimate.difference * PERCENT) for j in judgements if j.estimate.difference is not None]
     if not points:
         return HtmlCell(markup='<span class="missing">no runs</span>', text="no runs")

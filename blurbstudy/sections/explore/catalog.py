@@ -98,11 +98,7 @@ class StoreCatalog:
         return record
 
     def references(self, group: RunGroup) -> dict[str, Reference]:
-        """The gold labels of the group's task, by its name.
-
-        Raises:
-            StoreError: the store does not have them.
-        """
+        """The gold labels of the group's task, by its name. Raises StoreError: the store does not have them."""
         key = (group.task.name, group.data)
         if key not in self._references:
             self._references[key] = load_references(self.store, {group.task.name: group.data})[group.task.name]

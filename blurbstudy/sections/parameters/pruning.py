@@ -26,11 +26,7 @@ class Parameters(TaskTypeParameters):
 
     @property
     def encoder_specs(self) -> dict[str, str | None]:
-        """The encoder that is pruned.
-
-        Raises:
-            ParameterError: it is not among the encoders.
-        """
+        """The encoder that is pruned. Raises ParameterError: it is not among the encoders."""
         name = self.pruned
         if name is None:
             available = (name for name, spec in self.encoders.items() if spec is not None)

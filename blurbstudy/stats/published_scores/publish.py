@@ -140,11 +140,7 @@ def _sums(scored: SplitScore) -> np.ndarray:
 
 
 def _whole_numbers(sums: np.ndarray) -> np.ndarray:
-    """Terms as small integers.
-
-    Raises:
-        StoreError: they are none.
-    """
+    """Terms as small integers. Raises StoreError: they are none."""
     integers = sums.astype(np.int32)
     if not np.array_equal(integers, sums):
         raise StoreError("terms of a score are not whole numbers; its runs cannot be published")

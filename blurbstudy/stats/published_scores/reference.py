@@ -169,11 +169,7 @@ def has_published(store: RunStore) -> bool:
 
 
 def read_published(store: RunStore, task: Task, data: str, *, mention_list: Mapping[str, float]) -> PublishedReference:
-    """What was published of a dataset.
-
-    Raises:
-        StoreError: nothing was, or its files are corrupt.
-    """
+    """What was published of a dataset. Raises StoreError: nothing was, or its files are corrupt."""
     files = [store.folder / published_file(task.name, data, suffix) for suffix in ("json", "npz")]
     if not all(file.is_file() for file in files):
         raise StoreError(f"{files[0]}: no runs on {task.name} were published")
