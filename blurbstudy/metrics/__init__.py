@@ -62,10 +62,8 @@ def precision_recall_f1(
     metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()
 ) -> PrecisionRecallF1:
     """Precision, recall, F1 and their counts, by a metric that pools counts over all examples (COUNTING).
-
-    Raises:
-        ParameterError: as `score`, or the metric has no single precision (accuracy, pearson, pico_f1,
-            example_based_f1).
+    Raises ParameterError: as `score`, or the metric has no single precision (accuracy, pearson, pico_f1,
+    example_based_f1).
     """
     chosen = _checked(metric, gold, predicted)
     if metric not in COUNTING:

@@ -13,9 +13,7 @@ from .metric import Metric
 
 def micro_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
     """COUNTS of each example: (examples, 4). Other classes, such as "false", count only if a positive one is predicted.
-
-    Raises:
-        ParameterError: `positives` is empty.
+    Raises ParameterError: `positives` is empty.
     """
     if not positives:
         raise ParameterError("micro_f1 needs positive classes; give positives=(label, ...)")

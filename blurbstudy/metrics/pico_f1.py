@@ -14,9 +14,7 @@ from .metric import Metric
 
 def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
     """COUNTS of each sentence's words, by class in the order of `positives`: (sentences, classes x 4).
-
-    Raises:
-        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
+    Raises ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
     """
     if not positives:
         raise ParameterError("pico_f1 needs positive tags; give positives=(tag, ...)")

@@ -48,9 +48,7 @@ class Checkpoint:
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The checkpoint's fast tokenizer (transformers).
-
-        Raises:
-            CheckpointError: there is none, it has no special token before a text, or more entries than embeddings.
+        Raises CheckpointError: there is none, it has no special token before a text, or more entries than embeddings.
         """
         from transformers import AutoTokenizer
 
@@ -105,9 +103,7 @@ class Checkpoint:
 
 def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
     """An encoder from a checkpoint directory or Hub id.
-
-    Raises:
-        CheckpointError: no such checkpoint; an unsupported family; weights missing, corrupt or of another shape.
+    Raises CheckpointError: no such checkpoint; an unsupported family; weights missing, corrupt or of another shape.
     """
     folder = checkpoint_folder(path_or_id)
     return checkpoint_of(folder, read_weights(folder))
@@ -115,9 +111,7 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
 
 def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
     """The encoder among the tensors of a checkpoint directory, which may hold a head as well.
-
-    Raises:
-        CheckpointError: an unsupported family; weights missing or of another shape.
+    Raises CheckpointError: an unsupported family; weights missing or of another shape.
     """
     architecture = read_architecture(folder)
     try:
@@ -194,9 +188,7 @@ def export_checkpoint(
 
 def random_checkpoint(architecture: Architecture, *, seed: int = 0, pooler: bool | None = None) -> Checkpoint:
     """An untrained encoder, initialized as BERT (N(0, 0.02)), to start pretraining from.
-
-    Args:
-        pooler: whether it has one; None: only BERT has.
+    `pooler`: whether it has one; None: only BERT has.
     """
     generator = torch.Generator().manual_seed(seed)
     parameters = shapes(architecture)

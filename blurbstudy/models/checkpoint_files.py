@@ -37,9 +37,7 @@ CASED_THRESHOLD = 0.01  # fraction of entries with capitals above which a vocabu
 
 def checkpoint_folder(path_or_id: Path | str) -> Path:
     """The directory of a checkpoint; a Hub id is downloaded once into Hugging Face's cache.
-
-    Raises:
-        CheckpointError: no such directory, no config.json in it, or the Hub id cannot be downloaded.
+    Raises CheckpointError: no such directory, no config.json in it, or the Hub id cannot be downloaded.
     """
     folder = Path(path_or_id)
     if folder.is_dir():

@@ -168,9 +168,7 @@ class Classifier(nn.Module):
 
     def member_weights(self, member: int, full_word_embeddings: Tensor | None = None) -> dict[str, Tensor]:
         """One member's encoder and BERT pooler by checkpoint names.
-
-        Args:
-            full_word_embeddings: (vocabulary, width) all word embeddings, where only some rows were trained.
+        `full_word_embeddings`: (vocabulary, width) all word embeddings, where only some rows were trained.
         """
         weights = {name: p.data[member].cpu().clone() for name, p in self.encoder.named_weights().items()}
         if self.rows is not None and full_word_embeddings is not None:

@@ -131,9 +131,7 @@ class Attention(nn.Module):
         query_hidden: Tensor | None = None,
     ) -> Tensor:
         """(P, tokens, width) -> the same shape, or (P, queries, width) at the query rows only.
-
-        Args:
-            query_hidden: (P, queries, width) hidden states of the query rows; with `queries`.
+        `query_hidden`: (P, queries, width) hidden states of the query rows; with `queries`.
         """
         width = hidden.shape[-1]
         query_blocks: Sequence[QueryBlock | None]

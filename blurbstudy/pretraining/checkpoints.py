@@ -70,9 +70,7 @@ class Checkpoint:
 @contextlib.contextmanager
 def output_lock(out: Path) -> Iterator[None]:
     """Create `out` and let only this process write to it; if nothing was written, remove it again.
-
-    Raises:
-        ParameterError: another process is writing to it.
+    Raises ParameterError: another process is writing to it.
     """
     folder = out / CHECKPOINTS_FOLDER
     with contextlib.ExitStack() as stack:
@@ -126,9 +124,7 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
 
 def latest_checkpoint(out: Path) -> Checkpoint | None:
     """Read the newest intact checkpoint; None if there is none.
-
-    Raises:
-        ParameterError: a checkpoint is of 0.1.0, whose settings have other names.
+    Raises ParameterError: a checkpoint is of 0.1.0, whose settings have other names.
     """
     folders = _folders(out)
     if former := next(filter(_is_former, folders), None):
@@ -146,9 +142,7 @@ def delete_checkpoints(out: Path) -> None:
 
 def check_resumable(saved: JsonMapping, current: JsonMapping, *, out: Path) -> None:
     """Check that a run is resumed with the settings it was started with. Names missing in `current` are ignored.
-
-    Raises:
-        ParameterError: a setting differs.
+    Raises ParameterError: a setting differs.
     """
     for name, value in current.items():
         if saved.get(name) == value:

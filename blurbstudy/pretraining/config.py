@@ -113,13 +113,9 @@ _BOUNDS = {
 
 def pretraining_config(name_or_file: str | Path | JsonMapping, objective: str | None = None) -> PretrainingConfig:
     """Load a configuration by the name of a file in configs/, by the path of a YAML file, or from plain values.
-
-    Args:
-        objective: apply the overrides in this objective's block, such as `electra: {generator_size: 0.33}`; None:
-            apply none.
-
-    Raises:
-        ParameterError: unknown configuration or objective, unknown or missing field, or a value out of bounds.
+    `objective`: apply the overrides in this objective's block, such as `electra: {generator_size: 0.33}`; None: apply
+    none.
+    Raises ParameterError: unknown configuration or objective, unknown or missing field, or a value out of bounds.
     """
     if objective is not None:
         check_choice("objective", objective, OBJECTIVE_NAMES)

@@ -38,9 +38,7 @@ def evaluate(
     autocast: Callable[[], AbstractContextManager],
 ) -> dict[str, float]:
     """Compute the model's METRICS over the batches of all processes.
-
-    Args:
-        batches: this process's part, from `local_batches`.
+    `batches`: this process's part, from `local_batches`.
     """
     sums: Counter[str] = Counter()
     for batch in batches:

@@ -112,9 +112,7 @@ def publish(
     shard_bytes: int = 0,
 ) -> Path:
     """Write config.json, weights, tokenizer files, README.md (the model card) and pretraining.json.
-
-    Args:
-        shard_bytes: maximum size of a file of weights; 0: one file, model.safetensors.
+    `shard_bytes`: maximum size of a file of weights; 0: one file, model.safetensors.
     """
     with disk_errors(folder, DISK_HINT):
         folder.mkdir(parents=True, exist_ok=True)

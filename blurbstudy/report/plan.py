@@ -75,9 +75,7 @@ class Plan:
 
 def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -> Plan:
     """The plan of some notebooks (notebook -> parameters); nothing is trained or written.
-
-    Raises:
-        StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
+    Raises StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
     """
     known_runs: set[str] = set()
     known_encoders: set[str] = set()

@@ -111,9 +111,7 @@ def publish_store(
 
 def stored_scale(store: RunStore) -> str:
     """The scale that the store's notebooks were executed at.
-
-    Raises:
-        StoreError: none was executed, or they were at several scales.
+    Raises StoreError: none was executed, or they were at several scales.
     """
     scales = sorted({str(values["scale"]) for values in store.all_metadata(NOTEBOOK_METADATA).values()})
     if len(scales) != 1:

@@ -33,9 +33,7 @@ def write_archive(
     file: Path, *, records: Iterable[JsonMapping], facts: Iterable[JsonMapping], published: Mapping[str, bytes]
 ) -> None:
     """Write records, metadata (kind, name, values) and files of the folder `published`.
-
-    Raises:
-        DiskError: the file cannot be written.
+    Raises DiskError: the file cannot be written.
     """
     members = {RECORDS: _lines(records), FACTS: _lines(facts), **dict(sorted(published.items()))}
     with (

@@ -139,9 +139,7 @@ def run_searches(
     """Run all searches together, each up to its budget, resuming those in the database.
 
     If `make` does not return all runs (the time limit is reached), searches stay unfinished.
-
-    Args:
-        batch_size: trials of each search that are sampled, and their runs made, at once.
+    `batch_size`: trials of each search that are sampled, and their runs made, at once.
     """
     ongoing = [
         OngoingSearch(search, database.study(search.name), budget=trials, reference=references[search.task])

@@ -66,9 +66,7 @@ class SearchSpace:
 
     def check(self, n_layers: int) -> None:
         """Check that every combination fits an encoder of `n_layers` layers.
-
-        Raises:
-            ParameterError: names one that does not.
+        Raises ParameterError: names one that does not.
         """
         narrow = {name: self.choices.get(name, (none,)) for name, (_, none) in TECHNIQUES.items()}
         for params in SearchSpace(standard=self.standard, choices=narrow).iterate_from(0):
@@ -102,9 +100,7 @@ def search_space(standard: Recipe, choices: Mapping[str, Sequence[Value]], *, se
 
 def check_choices(choices: Mapping[str, Sequence[Value]]) -> None:
     """Check the dimensions and values of a space, independent of encoder and task.
-
-    Raises:
-        ParameterError: names the dimension or value.
+    Raises ParameterError: names the dimension or value.
     """
     unknown = sorted(set(choices) - set(TECHNIQUES) - set(RECIPE_FIELDS))
     if unknown:

@@ -28,9 +28,7 @@ class Parameters(Model):
 
 def read_parameters(namespace: JsonMapping) -> Parameters:
     """The parameters in the notebook's `globals()`; the working directory becomes the project's.
-
-    Raises:
-        ParameterError: an unknown parameter, or a value of another type or out of bounds.
+    Raises ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
     enter_project()
     values = namespace_parameters(namespace, Parameters.model_fields)

@@ -59,9 +59,7 @@ class Stabilizer(ABC):
     @classmethod
     def from_options(cls, options: JsonMapping) -> Stabilizer:
         """The technique with the settings of a recipe.
-
-        Raises:
-            ParameterError: a setting is unknown, missing or out of bounds.
+        Raises ParameterError: a setting is unknown, missing or out of bounds.
         """
         known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
         unknown = sorted(set(options) - set(known))

@@ -77,9 +77,7 @@ def stratified_newcombe_interval(
 ) -> Interval:
     """Interval of a weighted mean of differences, from Wilson's intervals of every rate (Yan and Su 2010, with squared
     distances added over strata).
-
-    Args:
-        weights: of the strata; they sum to 1.
+    `weights`: of the strata; they sum to 1.
     """
     difference = below = above = 0.0
     for (collapsed, n, others, n_others), weight in zip(strata, weights, strict=True):

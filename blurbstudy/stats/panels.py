@@ -73,9 +73,7 @@ class Panel:
 
 def make_panel(groups: Sequence[ContrastGroup], scale: Scale) -> Panel | None:
     """The first group minus the second; of four, minus the difference of the other two. None if one has no seeds.
-
-    Raises:
-        StudyError: no group has seeds.
+    Raises StudyError: no group has seeds.
     """
     seeded = [group for group in groups if group.seeded]
     if not seeded:

@@ -162,9 +162,7 @@ class GoldReference(Reference):
 
     def check(self, record: RunRecord) -> None:
         """Reject a record of another task or other data.
-
-        Raises:
-            StudyError: its task, data or number of predictions differ.
+        Raises StudyError: its task, data or number of predictions differ.
         """
         super().check(record)
         reference = self.of_run(record)
@@ -213,9 +211,7 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
 
 def load_gold(store: RunStore, fingerprints: Mapping[str, str] | Iterable[RunRecord]) -> dict[str, GoldReference]:
     """`load_references` for what needs the gold labels and predictions themselves.
-
-    Raises:
-        StudyError: the store was published without them.
+    Raises StudyError: the store was published without them.
     """
     return {name: with_gold(reference) for name, reference in load_references(store, fingerprints).items()}
 

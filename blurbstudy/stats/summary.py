@@ -222,12 +222,8 @@ def compare(
     weights: Mapping[str, float] | None = None,
 ) -> Comparison:
     """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
-
-    Args:
-        panels: each of two or four cells of runs on the same tasks, such as one panel per encoder.
-
-    Raises:
-        StudyError: the cells are of different tasks, or one is empty.
+    `panels`: each of two or four cells of runs on the same tasks, such as one panel per encoder.
+    Raises StudyError: the cells are of different tasks, or one is empty.
     """
     on_folds = [[resampled_cell(rows, references, clusters=clusters or {}) for rows in panel] for panel in panels]
     if all(cell is not None for panel in on_folds for cell in panel):

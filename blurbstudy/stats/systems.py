@@ -132,9 +132,7 @@ Cell = SeededCell | SingleSystem
 
 def compare_cells(panels: Sequence[Sequence[Cell]]) -> Comparison:
     """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
-
-    Raises:
-        StudyError: the cells are of different tasks, or none of a panel has seeds.
+    Raises StudyError: the cells are of different tasks, or none of a panel has seeds.
     """
     cells = [cell for panel in panels for cell in panel]
     for cell in cells[1:]:

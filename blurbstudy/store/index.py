@@ -41,9 +41,7 @@ FileState = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 class RunIndex:
     """The runs of a store as they are when the index is opened.
-
-    Args:
-        store: the store; nothing is written to its folder.
+    `store`: the store; nothing is written to its folder.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -64,9 +62,7 @@ class RunIndex:
 
     def runs(self, *, condition: str = "") -> list[RunRecord]:
         """The runs of this trainer revision without predictions, sorted by id.
-
-        Args:
-            condition: of this condition only (see `condition_key`).
+        `condition`: of this condition only (see `condition_key`).
         """
         where = "AND condition = ?" if condition else ""
         query = f"SELECT record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"

@@ -44,9 +44,7 @@ class RunStore:
 
     def check_writable(self) -> None:
         """Make the folder, write a trial file, and remove what killed processes left over an hour ago.
-
-        Raises:
-            DiskError: the folder cannot be made or written.
+        Raises DiskError: the folder cannot be made or written.
         """
         with disk_errors(self.folder, DISK_HINT):
             atomic_write(self.folder / "runs" / "writable", "")
@@ -73,9 +71,7 @@ class RunStore:
 
     def get(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None if there is none of this trainer revision.
-
-        Raises:
-            StoreError: the record is corrupt.
+        Raises StoreError: the record is corrupt.
         """
         path = self._record_path(run_id)
         try:
@@ -202,9 +198,7 @@ _RECORD_HINT = "delete it and run again (only this run is repeated)"
 
 def parse_record(text: str, *, path: Path) -> RunRecord | None:
     """A record from the text of its file, whose name is its id; None for a run of another version of this package.
-
-    Raises:
-        StoreError: it is no complete record of that run.
+    Raises StoreError: it is no complete record of that run.
     """
     try:
         values = json.loads(text)
@@ -268,9 +262,7 @@ def _plain(value: Any) -> Any:
 
 def find_store(prefix: str) -> RunStore:
     """The run store in the folder runs/ that has the run whose id starts with a prefix.
-
-    Raises:
-        ParameterError: none has, or several have different ones.
+    Raises ParameterError: none has, or several have different ones.
     """
     stores = [RunStore(folder.parent) for folder in sorted(STORES.glob("*/runs/"))]
     if not stores:

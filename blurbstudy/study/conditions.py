@@ -144,12 +144,8 @@ def low_resource_grids(
     axes: Axes = ENCODERS_BY_TECHNIQUE,
 ) -> list[Grid]:
     """A grid per task of `low_resource`: every encoder at every level, trained on few examples.
-
-    Args:
-        techniques: number of epochs -> level -> techniques.
-
-    Raises:
-        ParameterError: it names sentence similarity or question answering, which are trained on all they have.
+    `techniques`: number of epochs -> level -> techniques.
+    Raises ParameterError: it names sentence similarity or question answering, which are trained on all they have.
     """
     parts = []
     chosen = study.parameters
@@ -177,9 +173,7 @@ def resampled_columns(
     study: Study[CommonParameters], tasks: Sequence[str], *, splits: str | dict[str, str]
 ) -> tuple[TaskColumn, ...]:
     """A column per task that is resampled as well: beside its official one, and never compared with the paper.
-
-    Args:
-        splits: as the parameter of that name.
+    `splits`: as the parameter of that name.
     """
     columns = []
     for task in tasks:
@@ -214,9 +208,7 @@ def blurb_columns(study: Study[CommonParameters]) -> tuple[TaskColumn, ...]:
 
 def recipes_by_type(study: Study[TaskTypeParameters]) -> dict[str, Recipe]:
     """Task -> recipe, with the epochs and sequence length of its type (`TaskTypeParameters`).
-
-    Raises:
-        ParameterError: epochs or max_lengths lack the type of a task.
+    Raises ParameterError: epochs or max_lengths lack the type of a task.
     """
     chosen = study.parameters
     for name in ("epochs", "max_lengths"):

@@ -20,9 +20,7 @@ PAPERMILL_CELL = "# Parameters\n"  # first line of the cell in which papermill s
 
 def notebook_parameters(section: Section, namespace: JsonMapping) -> CommonParameters:
     """The parameters in a notebook's globals; the working directory becomes the project's.
-
-    Raises:
-        ParameterError: an unknown parameter, or a value of another type or out of bounds.
+    Raises ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
     values = namespace_parameters(namespace, section.Parameters.model_fields)
     parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
@@ -42,9 +40,7 @@ def enter_project() -> None:
 def namespace_parameters(namespace: JsonMapping, known: Collection[str]) -> JsonObject:
     """The parameters among a notebook's globals, and names that its parameters cell sets but the section does not know,
     so that they are refused. Without a record of executed cells, any literal counts as set there.
-
-    Args:
-        known: the section's parameter names.
+    `known`: the section's parameter names.
     """
     shell = _shell()
     set_names = None if shell is None else names_set_by_parameters(shell.user_ns.get("In", ()), known)
@@ -62,9 +58,7 @@ def namespace_parameters(namespace: JsonMapping, known: Collection[str]) -> Json
 def names_set_by_parameters(cells: Sequence[str], known: Collection[str]) -> set[str] | None:
     """The names that the last executed parameters cell sets, and any cells of assignments right after it, such as
     papermill's; None if no such cell was executed.
-
-    Args:
-        cells: the sources of all executed cells, in order.
+    `cells`: the sources of all executed cells, in order.
     """
     assigned: set[str] | None = None
     current: set[str] | None = None

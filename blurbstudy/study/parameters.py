@@ -69,12 +69,8 @@ class Pretraining(Model):
 
 def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -> M:
     """The model with these values.
-
-    Args:
-        origin: where the values come from, for errors.
-
-    Raises:
-        ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+    `origin`: where the values come from, for errors.
+    Raises ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
     """
     try:
         return model.model_validate(dict(values))
@@ -108,12 +104,8 @@ class CommonParameters(Model):
     @classmethod
     def parse(cls, values: JsonMapping, *, origin: str = "") -> Self:
         """The parameters with these values.
-
-        Args:
-            origin: where the values come from, for errors.
-
-        Raises:
-            ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+        `origin`: where the values come from, for errors.
+        Raises ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
         """
         return parse_parameters(cls, values, origin=origin)
 
@@ -211,9 +203,7 @@ class LayerParameters(CommonParameters):
 
 def scale_parameters(scale: str, notebook: str) -> JsonObject:
     """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a missing file adds none.
-
-    Raises:
-        ParameterError: unknown scale, or a file that is not a mapping.
+    Raises ParameterError: unknown scale, or a file that is not a mapping.
     """
     check_choice("scale", scale, SCALES)
     values: JsonObject = {}
@@ -230,9 +220,7 @@ def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
 
 def stored_parameters(model: type[P], values: JsonMapping, *, store: Path) -> P:
     """The parameters of a notebook's last execution, as a run store has them; they only read that store.
-
-    Raises:
-        ParameterError: they are no longer valid.
+    Raises ParameterError: they are no longer valid.
     """
     known = {name: value for name, value in values.items() if name in model.model_fields}
     return model.parse({**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}")
@@ -283,9 +271,7 @@ def read_mapping(path: Path) -> JsonObject:
 
 def hub_id(spec: str | None) -> str | None:
     """`hub:NAME` looked up in parameters/hub_encoders.yaml; any other spec is returned as it is.
-
-    Raises:
-        ParameterError: the file has no such name.
+    Raises ParameterError: the file has no such name.
     """
     if spec is None or not spec.startswith(HUB_PREFIX):
         return spec

@@ -145,9 +145,7 @@ class Study(TaskChoice, Generic[P]):
     @property
     def data(self) -> str:
         """'mini' or the folder of the datasets.
-
-        Raises:
-            ParameterError: neither the parameter nor the environment names one.
+        Raises ParameterError: neither the parameter nor the environment names one.
         """
         return requested_data(self.parameters)
 
@@ -203,9 +201,7 @@ class Study(TaskChoice, Generic[P]):
 
     def results(self, grid: Grid) -> Results:
         """The grid's results. Runs in the store are reused; missing ones are trained if the study trains.
-
-        Raises:
-            StudyError: data, an encoder or the store failed.
+        Raises StudyError: data, an encoder or the store failed.
         """
         if self.trains:
             self.save_parameters()
@@ -227,9 +223,7 @@ class Study(TaskChoice, Generic[P]):
 
     def train(self, configs: Sequence[RunConfig]) -> SweepResult:
         """The runs; those that the store lacks are trained.
-
-        Raises:
-            StudyError: data, an encoder or the store failed, or the notebook was interrupted.
+        Raises StudyError: data, an encoder or the store failed, or the notebook was interrupted.
         """
         if self.label_by_hand:
             self.save_by_hand(self.label_by_hand, run_ids=[run.id for run in configs if run.id not in self.store])
@@ -302,8 +296,6 @@ class Study(TaskChoice, Generic[P]):
 
 def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study[CommonParameters]:
     """The study of a section's last execution by its stored parameters; it only reads the store.
-
-    Raises:
-        ParameterError: the stored parameters are no longer valid.
+    Raises ParameterError: the stored parameters are no longer valid.
     """
     return Study(section, stored_parameters(section.Parameters, values, store=store))

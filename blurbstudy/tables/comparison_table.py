@@ -92,9 +92,7 @@ def widest_interval(changes: Sequence[Comparison]) -> float:
 
 def difference_cells(change: Comparison | None, *, reach: float = 0.0) -> tuple[str, str | HtmlCell, str]:
     """A difference, its interval with the intervals over each source, and what such a study decides.
-
-    Args:
-        reach: points to either side of zero on the axis of the bar; 0: no bar.
+    `reach`: points to either side of zero on the axis of the bar; 0: no bar.
     """
     if change is None:
         return "–", "–", "–"
@@ -246,9 +244,7 @@ def describe_difference(comparison: Comparison, *, printed: float, outcome: str)
 
 def summarize_sentences(outcomes: Sequence[tuple[str, str]], *, what: str) -> list[str]:
     """The sentences of (outcome, sentence) pairs; if many are undecided, only their count.
-
-    Args:
-        what: the comparisons, for that count: `with BERT`.
+    `what`: the comparisons, for that count: `with BERT`.
     """
     undecided = [outcome for outcome, _ in outcomes if outcome.startswith("undecided")]
     if len(undecided) <= MAX_NAMED:

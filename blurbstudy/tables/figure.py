@@ -125,9 +125,7 @@ def depth_figure(
     notes: Sequence[str] = (),
 ) -> Figure:
     """A panel per technique, a bar per depth, as long as the factor on its learning rate.
-
-    Args:
-        top: name of the highest depth; '': as in the plans.
+    `top`: name of the highest depth; '': as in the plans.
     """
     depths = max(len(plan.lr_scales) + plan.removed for plan in plans.values())
     full = max(plans.values(), key=lambda plan: len(plan.lr_scales) + plan.removed)
@@ -213,9 +211,7 @@ def points_figure(
     """One panel per name: a row per condition, every seed a point, collapsed runs crossed.
 
     The axes of one metric are equal. They reach as far as our scores; other numbers beyond them are arrows at the edge.
-
-    Args:
-        paired: with a line from each seed's point to that of the same seed in the next row.
+    `paired`: with a line from each seed's point to that of the same seed in the next row.
     """
     scores: dict[str, list[float | None]] = {}
     for entry in (entry for points in panels.values() for entry in points):

@@ -44,9 +44,7 @@ def paper_number(table: str, *keys: str) -> float | None:
 
     `keys` name the cell from the outside in; for a table printed by columns the column comes first
     (`paper_number("table3", "Standard epochs", "ELECTRA")`, `paper_number("table4", "BERT", "Layer freeze", "QA")`).
-
-    Raises:
-        ParameterError: the paper has no such table.
+    Raises ParameterError: the paper has no such table.
     """
     if table not in paper_tables():
         raise ParameterError(f"table {table!r} is not in the paper's data; known: {', '.join(paper_tables())}")

@@ -51,9 +51,7 @@ def pack_features(
     features: Features, batches: Sequence[Sequence[int]], *, n_heads: int, device: torch.device = CPU
 ) -> PackedBatch:
     """Packs one batch per member on the CPU, to be computed on `device`.
-
-    Args:
-        batches: per member, indices of the split's sequences.
+    `batches`: per member, indices of the split's sequences.
     """
     if features.second_lengths is not None:
         texts = [[text for i in batch for text in features.texts(i)] for batch in batches]

@@ -190,9 +190,7 @@ class Population:
 
     def step(self, batches: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """One optimizer step of every member; -> (P,) losses before it.
-
-        Args:
-            batches: per member, indices of its sequences; None: each member's next batch in its own order.
+        `batches`: per member, indices of its sequences; None: each member's next batch in its own order.
         """
         batch, targets = self._next_batches(batches)
         recipe = self.members[0].config.recipe

@@ -37,9 +37,7 @@ class DepthWeights(nn.Module):
 
 class SubsetEmbedding(nn.Module):
     """Word embeddings with only some of the vocabulary's rows; ids are the vocabulary's.
-
-    Args:
-        rows: sorted vocabulary ids of the rows; None: all.
+    `rows`: sorted vocabulary ids of the rows; None: all.
     """
 
     weight: Tensor | None
@@ -61,9 +59,7 @@ class SubsetEmbedding(nn.Module):
 
 class AutoEncoder(nn.Module):
     """`members` encoders of one transformers architecture; parameters are (P, ...).
-
-    Args:
-        rows: sorted vocabulary ids whose embeddings are trained; ids in a batch are indices of these. None: all.
+    `rows`: sorted vocabulary ids whose embeddings are trained; ids in a batch are indices of these. None: all.
     """
 
     rows: Tensor | None

@@ -82,9 +82,7 @@ class Corpus:
     @contextlib.contextmanager
     def guard_unchanged(self) -> Iterator[None]:
         """Check that no file changes inside the `with` block.
-
-        Raises:
-            DataError: a file has changed; raised at the end of the block.
+        Raises DataError: a file has changed; raised at the end of the block.
         """
         before = [_file_stat(file) for file in self.files]
         yield

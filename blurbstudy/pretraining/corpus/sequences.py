@@ -67,18 +67,14 @@ def two_segments(
 
 def contiguous_segments(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
     """Make one pass over all documents of at least two sentences, with the second segment following the first.
-
-    Args:
-        max_length: maximum tokens of a sequence, [CLS] and two [SEP] included.
+    `max_length`: maximum tokens of a sequence, [CLS] and two [SEP] included.
     """
     return two_segments(corpus, rng, max_length=max_length, random_next=0.0)
 
 
 def single_sequences(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
     """Make one pass over all documents, with one segment per sequence.
-
-    Args:
-        max_length: maximum tokens of a sequence, [CLS] and [SEP] included.
+    `max_length`: maximum tokens of a sequence, [CLS] and [SEP] included.
     """
     max_tokens = max_length - 2
     ranges = [np.zeros((0, 4), np.int64)]

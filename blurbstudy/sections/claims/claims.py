@@ -117,9 +117,7 @@ class Inconsistency:
 @cache
 def load_claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the paper's sections.
-
-    Raises:
-        StudyError: the data file has an unknown rule, expectation or key, or a duplicate id.
+    Raises StudyError: the data file has an unknown rule, expectation or key, or a duplicate id.
     """
     claims = tuple(_claim(entry) for entry in yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))["claims"])
     twice = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]

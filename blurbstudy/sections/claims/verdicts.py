@@ -62,9 +62,7 @@ class Verdict:
 
 def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
     """The verdict on a claim from the available runs.
-
-    Args:
-        margin: points (score times 100) within which a difference counts as negligible.
+    `margin`: points (score times 100) within which a difference counts as negligible.
     """
     points = margin_of(claim, margin)
     estimates = []
@@ -89,9 +87,7 @@ def _by_part(claim: Claim, estimates: Sequence[Estimate]) -> list[list[Estimate]
 
 def decide(rule: str, estimates: Sequence[Estimate], *, n_parts: int = 1) -> list[Judgement]:
     """The outcomes of the contrasts of one part of a claim.
-
-    Args:
-        n_parts: parts of the claim, one of which is enough to contradict it.
+    `n_parts`: parts of the claim, one of which is enough to contradict it.
     """
     corrected_for, corrected_against = _corrected(rule, estimates)
     judgements = []

@@ -84,9 +84,7 @@ class StoreCatalog:
 
     def records(self, group: RunGroup) -> list[RunRecord]:
         """The group's runs with their predictions, by seed.
-
-        Raises:
-            StoreError: a record was deleted or corrupted since the store was read.
+        Raises StoreError: a record was deleted or corrupted since the store was read.
         """
         return [self.record(group, seed) for seed in group.runs]
 

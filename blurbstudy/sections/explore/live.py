@@ -36,9 +36,7 @@ def live_encoders(study: Study[Parameters]) -> list[str]:
 
 class LiveRun:
     """A run in a thread, started immediately. A stopped run leaves no record in the store.
-
-    Raises:
-        ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
+    Raises ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
     """
 
     def __init__(

@@ -47,9 +47,7 @@ def example_results(
     task: Task, reference: GoldReference, record: RunRecord, *, split: str = "test"
 ) -> list[ExampleResult]:
     """Every example of a split: labels in file order, scores by decreasing error.
-
-    Raises:
-        StudyError: the run has no predictions.
+    Raises StudyError: the run has no predictions.
     """
     if is_unscored(record, split):
         raise StudyError("this run's loss diverged, so it has no predictions; select another seed")
@@ -90,9 +88,7 @@ def _error(task: Task, gold: str | float, predicted: str | float) -> float:
 @lru_cache(maxsize=2)
 def load_texts(task: Task, data: str, folder: str, split: str) -> dict[str, Example]:
     """Example id -> example, from the data folder.
-
-    Raises:
-        DataError: the folder is missing, or has other files than the runs were trained on.
+    Raises DataError: the folder is missing, or has other files than the runs were trained on.
     """
     actual = data_fingerprint(task, Path(folder))
     if actual != data:
@@ -202,9 +198,7 @@ def predictions_html(
     count: int = 5,
 ) -> tuple[str, int]:
     """A page of a run's test predictions as HTML, and the number of predictions on all pages.
-
-    Raises:
-        StudyError: the run has no predictions, or the texts are missing.
+    Raises StudyError: the run has no predictions, or the texts are missing.
     """
     task, record = group.task, catalog.record(group, seed)
     results = example_results(task, with_gold(catalog.references(group)[task.name]), record)

@@ -16,9 +16,7 @@ NOT_REQUESTED = "not requested (on_all_tasks)"
 
 def techniques(parameters: Parameters, *, base: bool = False) -> dict[str, list[Stabilizer]]:
     """Level of Table 5 -> techniques: the baseline and each layer-specific technique.
-
-    Args:
-        base: with the parameters of BASE counterparts.
+    `base`: with the parameters of BASE counterparts.
     """
     changed = {"freeze": parameters.base_freeze, "decay": parameters.base_decay} if base else {}
     return layer_techniques(parameters.model_copy(update=changed))

@@ -11,9 +11,7 @@ from ..parameters.overview import Parameters
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`scoring`: one run, of the first available encoder and the first seed; no cell where there is none.
-
-    Raises:
-        ParameterError: the task is not an entity task.
+    Raises ParameterError: the task is not an entity task.
     """
     chosen = study.parameters
     recipe = study.recipe(

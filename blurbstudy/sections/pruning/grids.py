@@ -21,9 +21,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
 
 def removals(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:
     """Level -> technique: how many top layers are removed, in proportion to the encoder's depth.
-
-    Raises:
-        ParameterError: full depth is missing, or no layer is left.
+    Raises ParameterError: full depth is missing, or no layer is left.
     """
     removed = list(study.parameters.removed)
     if 0 not in removed:

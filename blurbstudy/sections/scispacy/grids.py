@@ -16,9 +16,7 @@ NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`ner`: every encoder on every entity set, and the mean if all five are there.
-
-    Raises:
-        ParameterError: ner_tasks names a task that is not one of the study's entity sets.
+    Raises ParameterError: ner_tasks names a task that is not one of the study's entity sets.
     """
     parameters = study.parameters
     recipe = study.recipe(

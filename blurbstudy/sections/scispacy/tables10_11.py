@@ -29,9 +29,7 @@ NO_VECTORS = (
 
 def baseline_table(baselines: Baselines, results: Results, *, title: str, paper: str) -> Table:
     """A row per entity set and their mean; scispaCy's models, their oracle and encoders, with the paper's numbers.
-
-    Args:
-        paper: table10 (exact boundaries) or table11 (overlap).
+    `paper`: table10 (exact boundaries) or table11 (overlap).
     """
     names = [*(model.name for model in MODELS), ORACLE]
     encoders, scored = list(results.grid.groups), by_table(results)[paper]

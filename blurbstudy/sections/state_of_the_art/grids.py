@@ -18,9 +18,7 @@ AXES = Axes(group="Encoder", level="Recipe")
 
 def grids(study: Study[Parameters], searched: Searched | None = None) -> dict[str, Grid]:
     """`table8` and `table9`: BASE and LARGE encoders, by the default and the searched recipe.
-
-    Args:
-        searched: results of the searches; None: as in the store, or run now if the study trains.
+    `searched`: results of the searches; None: as in the store, or run now if the study trains.
     """
     searched = search_results(study) if searched is None else searched
     chosen, bases = study.parameters, recipes_by_type(study)

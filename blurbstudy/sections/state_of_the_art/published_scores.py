@@ -43,9 +43,7 @@ def published_systems() -> dict[str, PublishedSystem]:
 
 def published_scores_table(study: Study[Parameters], tables: Mapping[str, Results]) -> Table:
     """A row per task: our scores by searched recipes with their intervals, the paper's, and those of published systems.
-
-    Args:
-        tables: BASE or LARGE -> results.
+    `tables`: BASE or LARGE -> results.
     """
     papers, systems = (PAPER, published_systems()) if study.parameters.show_paper else ({}, {})
     ours = [

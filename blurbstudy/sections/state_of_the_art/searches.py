@@ -27,9 +27,7 @@ Searched = Mapping[tuple[str, str], SearchResult]  # (encoder's display name, ta
 def searches_of(study: Study[Parameters]) -> list[Search]:
     """One search per encoder and task around the task's default recipe: of Table 8's encoders on `search_tasks`, of
     Table 9's on those that are among `large_tasks` too. Encoders and tasks that are not available have none.
-
-    Raises:
-        ParameterError: a search seed is also one of the study's seeds, or a choice does not fit an encoder.
+    Raises ParameterError: a search seed is also one of the study's seeds, or a choice does not fit an encoder.
     """
     chosen = study.parameters
     search_seeds = read_seeds(chosen.search_seeds)
@@ -73,9 +71,7 @@ def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
 
 def search_results(study: Study[Parameters]) -> Searched:
     """What the searches found; a study that trains runs what is missing of them.
-
-    Raises:
-        StudyError: data, an encoder, the store or the database failed.
+    Raises StudyError: data, an encoder, the store or the database failed.
     """
     searches, chosen = searches_of(study), study.parameters
     if not study.trains:
@@ -137,9 +133,7 @@ def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
 
 def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_dev: bool) -> Recipe | None:
     """The recipe that the search chose, or the default one without a search; None while the search is unfinished.
-
-    Args:
-        train_on_dev: also train on dev.
+    `train_on_dev`: also train on dev.
     """
     if result is None:
         chosen = standard

@@ -144,9 +144,7 @@ def reliability_rows(outcomes: Outcomes) -> list[JsonObject]:
 def coverage_rows(outcomes: Outcomes, *, n_gold: int | None = None) -> list[JsonObject]:
     """By minimum of confidence that some prediction has: the share of predictions that have it, and the share of them
     that is wrong.
-
-    Args:
-        n_gold: number of labels or mentions to be found; None: every text has one.
+    `n_gold`: number of labels or mentions to be found; None: every text has one.
     """
     selected = outcomes.predicted[:, None] & (outcomes.probability[:, None] >= np.array(MINIMUMS))
     selected = selected[:, selected.any(0)]

@@ -25,9 +25,7 @@ def keep_calibration(
     device: str,
 ) -> JsonObject | None:
     """The calibration of a run's saved weights (see `calibrate`), made unless it is kept already; None for scores.
-
-    Args:
-        examples: split -> its examples.
+    `examples`: split -> its examples.
     """
     task = reference.task
     if task.output == "score":

@@ -49,9 +49,7 @@ def class_report_of_runs(
     records: Sequence[RunRecord], reference: GoldReference, *, split: str, chosen: RunRecord | None
 ) -> ClassReport:
     """The report on the runs of one configuration that did not collapse, or on all if none is left.
-
-    Args:
-        chosen: whose confusions are counted.
+    `chosen`: whose confusions are counted.
     """
     runs = usual_runs(records, reference, split=split)
     compared = chosen if chosen is not None and not is_unscored(chosen, split) else None

@@ -47,9 +47,7 @@ class PublishedReference(Reference):
 
     def fold(self, n_folds: int, fold: int, repeat: int) -> PublishedReference:
         """The reference of a fold of resampled splits, from that of the official one.
-
-        Raises:
-            StudyError: no run on it was published.
+        Raises StudyError: no run on it was published.
         """
         key = (n_folds, fold, repeat)
         if fold_name(key) not in self.values["folds"]:
@@ -91,9 +89,7 @@ class PublishedReference(Reference):
 
     def with_metric(self, metric: str) -> PublishedReference:
         """The same runs scored by another metric, on test alone.
-
-        Raises:
-            StudyError: scores by that metric were not published.
+        Raises StudyError: scores by that metric were not published.
         """
         if array_name(metric, self.fold_key) not in self.arrays:
             raise StudyError(f"{self.task.name}: scores by {metric} were not published; make the table with the data")

@@ -76,9 +76,7 @@ class ResampledCell:
     @cached_property
     def group(self) -> ContrastGroup:
         """The cell as a group of a contrast, whose seeds are repeats.
-
-        Raises:
-            StudyError: a test fold is a single document.
+        Raises StudyError: a test fold is a single document.
         """
         means = {seed: self._mean(seed) for seed in self.scored}
         rows = {seed: self._replicates(seed, mean) for seed, mean in means.items()}
@@ -103,9 +101,7 @@ class ResampledCell:
     def _replicates(self, seed: Seed, mean: float) -> np.ndarray:
         """(units,): scores whose variance by the rule of the jackknife is that of the mean pseudo-value; units by
         number, which is the same in every repeat.
-
-        Raises:
-            StudyError: a test fold is a single document.
+        Raises StudyError: a test fold is a single document.
         """
         runs = self.scored[seed]
         references = [self.reference.of_run(run) for run in runs]
@@ -130,9 +126,7 @@ class ResampledCell:
 
 def weighted_values(scored: SplitScore, share: float, scale: Scale) -> np.ndarray:
     """The pseudo-value of each unit of a test fold (units,) on the scale, weighted so that folds count alike.
-
-    Args:
-        share: of a fold in the number of units, if all had as many.
+    `share`: of a fold in the number of units, if all had as many.
     """
     assert scored.sums is not None
     score, n = scale.forward(np.array(scored.score)), len(scored.sums)
@@ -144,12 +138,8 @@ def resampled_cell(
     records: Sequence[RunRecord], references: Mapping[str, Reference], *, clusters: Mapping[str, int]
 ) -> ResampledCell | None:
     """Runs on resampled splits by repeat and fold; None for runs on the official split.
-
-    Args:
-        clusters: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
-
-    Raises:
-        StudyError: the runs are of several tasks or numbers of folds, or two are of one fold.
+    `clusters`: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
+    Raises StudyError: the runs are of several tasks or numbers of folds, or two are of one fold.
     """
     if not any(record.config.n_folds for record in records):
         return None

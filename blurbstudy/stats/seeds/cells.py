@@ -15,9 +15,7 @@ from .ensembles import Ensemble, Ensembles, ensembles
 
 def seeds_of(records: Sequence[RunRecord], reference: Reference) -> tuple[Agreement, Ensembles]:
     """Agreement and ensembles of runs that differ in their seed alone.
-
-    Raises:
-        StudyError: a record is of other data, or theirs were not published.
+    Raises StudyError: a record is of other data, or theirs were not published.
     """
     if isinstance(reference, PublishedReference):
         published = reference.seeds(records)

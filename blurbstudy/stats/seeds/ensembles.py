@@ -63,12 +63,8 @@ def ensembles(records: Sequence[RunRecord], reference: GoldReference, *, split: 
     variance of the gain is taken from as many disjoint subsets as there are (at least two: up to half of the runs), by
     the joint test of `contrasts`, which makes the interval rather too wide than too narrow. Correlations are averaged
     and compared on Fisher's z scale.
-
-    Args:
-        records: of one cell, that differ in their seed alone.
-
-    Raises:
-        StudyError: a record is of another task or other data.
+    `records`: of one cell, that differ in their seed alone.
+    Raises StudyError: a record is of another task or other data.
     """
     used = [record for record in records if not judge_run(record, reference).status.collapsed]
     method = combination(used, reference.task, split)

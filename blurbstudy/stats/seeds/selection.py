@@ -25,9 +25,7 @@ def out_of_bag_score(
 
     The best score is too high, since it was chosen for being high. So units are drawn with replacement, the run that is
     best on those drawn is scored on those that were not, and the mean is taken over RESAMPLES draws.
-
-    Args:
-        candidates: predictions on the split of every run that could have been chosen.
+    `candidates`: predictions on the split of every run that could have been chosen.
     """
     if len(candidates) < 2:
         return None, "nothing was selected among seeds"
