@@ -34,7 +34,6 @@ def load_model(source: Path | str) -> Language:
 
 
 def entity_types(nlp: Language) -> list[str]:
-    """Return the entity types of a model, sorted."""
     return sorted(nlp.get_pipe("ner").labels)
 
 

@@ -16,7 +16,6 @@ def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str]
 
 
 def accuracy_from_sums(sums: np.ndarray) -> np.ndarray:
-    """Accuracy (...) from sums of terms (..., 2)."""
     return ratio(sums[..., 0], sums[..., 1])
 
 

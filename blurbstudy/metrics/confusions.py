@@ -15,7 +15,6 @@ Confusions = dict[tuple[str, str], int]
 
 
 def label_confusions(gold: Sequence[str], predicted: Sequence[str]) -> Confusions:
-    """Of labels."""
     return dict(Counter(zip(gold, predicted, strict=True)).most_common())
 
 

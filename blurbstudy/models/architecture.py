@@ -89,7 +89,6 @@ class Architecture:
         return embeddings + self.n_layers * (4 * w * w + 2 * w * f + 9 * w + f)
 
     def with_layers(self, n_layers: int) -> Architecture:
-        """The same encoder with its lowest `n_layers` layers only."""
         return dataclasses.replace(self, n_layers=n_layers)
 
     def to_dict(self) -> JsonObject:

@@ -97,7 +97,6 @@ class Checkpoint:
         return fingerprint("\n".join(lines))
 
     def with_layers(self, n_layers: int) -> Checkpoint:
-        """The same checkpoint with its lowest `n_layers` layers only; weights are shared."""
         return replace(self, architecture=self.architecture.with_layers(n_layers))
 
 
@@ -148,7 +147,6 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
 
 
 def _adds_first_token(tokenizer: PreTrainedTokenizerFast) -> bool:
-    """Whether the tokenizer adds a special token before a text."""
     encoding = tokenizer("a", return_special_tokens_mask=True)
     return len(encoding["input_ids"]) > 1 and bool(encoding["special_tokens_mask"][0])
 

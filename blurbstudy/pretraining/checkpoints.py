@@ -53,7 +53,6 @@ class TrainingProgress:
             _require_type(number, int, float)
 
     def to_dict(self) -> JsonObject:
-        """Return plain values."""
         return dict(self.__dict__)
 
 
@@ -95,7 +94,6 @@ def clear_checkpoints(out: Path) -> None:
 
 
 def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
-    """Write the points of the curve so far."""
     with disk_errors(out, DISK_HINT):
         (out / CURVE_FILE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
@@ -164,7 +162,6 @@ def _difference(saved: JsonMapping, current: JsonMapping) -> str:
 
 
 def _folders(out: Path) -> list[Path]:
-    """Folders of checkpoints, newest first."""
     return sorted((out / CHECKPOINTS_FOLDER).glob("step-*"), reverse=True)
 
 

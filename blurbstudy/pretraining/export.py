@@ -81,7 +81,6 @@ class PretrainingRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were taken."""
         return self.step == self.config.steps
 
     def to_dict(self) -> JsonObject:
@@ -137,7 +136,6 @@ def publish(
 
 
 def delete_intermediate(out: Path) -> None:
-    """Delete the intermediate encoders of an earlier run in `out`."""
     shutil.rmtree(out / INTERMEDIATE_FOLDER, ignore_errors=True)
 
 

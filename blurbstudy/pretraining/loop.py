@@ -145,13 +145,11 @@ class PretrainingLoop:
         tokenizer.model_max_length = config.max_positions
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from a checkpoint."""
         for name, tensor in tensors_of(self.model, self.optimizer).items():
             tensor.copy_(checkpoint.tensors[name])
         self.progress = replace(checkpoint.progress, sessions=checkpoint.progress.sessions + 1)
 
     def train(self, callbacks: Callbacks) -> None:
-        """Take all remaining steps."""
         progress, n_steps = self.progress, self.config.steps
         if self.group.is_main and not progress.step:
             clear_checkpoints(self.out)
@@ -252,7 +250,6 @@ class PretrainingLoop:
             save_checkpoint(self.out, checkpoint)
 
     def export(self, folder: Path) -> None:
-        """Write the encoder with its model card and record to `folder`."""
         publish(
             self.summary(),
             self.model.encoder_weights(),
@@ -263,7 +260,6 @@ class PretrainingLoop:
         )
 
     def summary(self) -> PretrainingRecord:
-        """Describe the run so far."""
         return PretrainingRecord(
             objective=self.objective,
             config=self.config,

@@ -59,16 +59,13 @@ class Plan:
 
     @property
     def missing(self) -> int:
-        """Distinct runs to train."""
         return self.runs - self.done
 
     @property
     def seconds(self) -> float:
-        """Estimated wall-clock time."""
         return sum(notebook.seconds for notebook in self.notebooks)
 
     def to_dict(self) -> JsonObject:
-        """Plain values only."""
         derived = {"missing": self.missing, "seconds": self.seconds, "assumptions": list(ASSUMPTIONS)}
         return asdict(self) | derived
 

@@ -25,7 +25,6 @@ _TIME = (2000, 1, 1, 0, 0, 0)  # of all members: equal content is an equal file
 
 
 def studies_folder(scale: str) -> Path:
-    """Where the published records of a scale lie."""
     return Path("studies") / scale
 
 

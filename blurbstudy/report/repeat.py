@@ -33,7 +33,6 @@ class Repetition:
 
     @property
     def scores(self) -> list[tuple[float | None, float | None]]:
-        """(Recorded, repeated) of every run."""
         pairs = zip(self.recorded, self.repeated, strict=True)
         return [(old.scores[self.split], new.scores[self.split]) for old, new in pairs]
 
@@ -51,7 +50,6 @@ class Repetition:
         return abs(fmean(old - new for old, new in pairs)) / spread
 
     def text(self) -> str:
-        """A line for each run and one for the means."""
         lines = [f"{'run':20}  {'seed':>6}  {'recorded':>8}  {'again':>8}  difference"]
         for record, (old, new) in zip(self.recorded, self.scores, strict=True):
             change = None if old is None or new is None else _percent(new - old)

@@ -31,7 +31,6 @@ class SearchDatabase:
             self.storage: RDBStorage = optuna.storages.RDBStorage(url)
 
     def study(self, name: str) -> Study:
-        """The study of that name, created if needed."""
         import optuna
 
         with self._errors():

@@ -38,16 +38,13 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of recipes."""
         return math.prod(map(len, self.choices.values()))
 
     @property
     def default(self) -> dict[str, Value]:
-        """The parameters of the standard recipe."""
         return {name: values[0] for name, values in self.choices.items()}
 
     def recipe(self, params: Mapping[str, Value]) -> Recipe:
-        """The recipe of some parameters."""
         fields = {name: value for name, value in params.items() if name not in TECHNIQUES}
         chosen = [make(params[name]) for name, (make, none) in TECHNIQUES.items() if params.get(name, none) != none]
         return stabilize(self.standard.replace(**fields), *chosen)
@@ -77,7 +74,6 @@ class SearchSpace:
                 raise ParameterError(f"search_space: {chosen} cannot be combined: {error}") from None
 
     def to_dict(self) -> dict[str, list[Value]]:
-        """JSON values."""
         return {name: list(values) for name, values in self.choices.items()}
 
 

@@ -128,7 +128,6 @@ class Reference(ABC):
         return None
 
     def of_run(self, record: RunRecord) -> Reference:
-        """What a run is scored on: the official split, or its fold."""
         key = fold_of(record.config)
         return self if key == self.fold_key else self.fold(*key)
 

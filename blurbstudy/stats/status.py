@@ -45,7 +45,6 @@ class RunStatus(StrEnum):
 
     @property
     def collapsed(self) -> bool:
-        """Whether training came to nothing."""
         return self in (RunStatus.DIVERGED, RunStatus.CONSTANT, RunStatus.NOT_TRAINED)
 
     @property

@@ -75,12 +75,10 @@ class CellSummary:
 
     @property
     def failed_rate(self) -> float | None:
-        """Share of runs that failed."""
         return self.failed / self.runs if self.runs else None
 
     @property
     def all_collapsed(self) -> bool:
-        """Whether no seed is left without a collapsed run."""
         return self.runs > 0 and self.n_noncollapsed == 0
 
 

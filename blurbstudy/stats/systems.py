@@ -46,12 +46,10 @@ class SeededCell:
 
     @property
     def all_collapsed(self) -> bool:
-        """Whether no seed is left without a collapsed run."""
         return self.statuses.all_collapsed
 
     @property
     def judged_by(self) -> Mapping[str, Reference]:
-        """The references by which runs are judged."""
         return self.references if self.status_references is None else self.status_references
 
     @cached_property
@@ -65,17 +63,14 @@ class SeededCell:
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks over which a score is a mean."""
         return frozenset(record.config.task for record in self.records)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Ids of the runs."""
         return tuple(record.id for record in self.records)
 
     @cached_property
     def group(self) -> ContrastGroup:
-        """The cell as a group of a contrast."""
         on_folds = resampled_cell(self.records, self.references, clusters=self.clusters)
         if on_folds is not None:
             return on_folds.with_trivial_scores.group
@@ -92,32 +87,26 @@ class SingleSystem:
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks over which the score is a mean."""
         return frozenset(self.scored)
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Task -> score, a fraction."""
         return {task: scored.score for task, scored in self.scored.items()}
 
     @property
     def score(self) -> float:
-        """The mean over the tasks."""
         return sum(self.scores.values()) / len(self.scores)
 
     @property
     def all_collapsed(self) -> bool:
-        """Never: it has no runs."""
         return False
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """None: it has no runs."""
         return ()
 
     @cached_property
     def group(self) -> ContrastGroup:
-        """The system as a group of a contrast."""
         tasks = {
             task: ScoredTask(
                 scores={0: scored.score}, replicates={0: replicate_scores(scored)}, resampling=scored.resampling

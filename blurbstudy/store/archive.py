@@ -198,7 +198,6 @@ class _Merge:
                 on_progress("importing", done, len(names))
 
     def summary(self) -> ImportSummary:
-        """What was done."""
         return ImportSummary(
             new=_count(self.new),
             same=_count(self.same),
@@ -254,7 +253,6 @@ def _recorded_count(file: Path, *, comment: bytes) -> int:
 
 
 def import_error(file: Path, problem: str, remedy: str) -> StoreError:
-    """The error that refuses an import."""
     return StoreError(f"{file}: import rejected: {problem}; {remedy}. Nothing was imported")
 
 

@@ -57,7 +57,6 @@ class RunIndex:
             self._refresh()
 
     def close(self) -> None:
-        """Close the file."""
         self._database.close()
 
     def runs(self, *, condition: str = "") -> list[RunRecord]:
@@ -70,7 +69,6 @@ class RunIndex:
         return [run_record_from_dict(json.loads(record)) for (record,) in rows]
 
     def errors(self) -> list[str]:
-        """One line per unreadable record, sorted by id."""
         rows = self._database.execute("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY id")
         return [error for (error,) in rows]
 

@@ -151,7 +151,6 @@ class RunStore:
             raise _corrupt(path, error) from None
 
     def has_gold(self, task: str, data: str, split: str) -> bool:
-        """Whether a split's gold labels are in the store."""
         return self._gold_path(task, data, split).is_file()
 
     def _gold_path(self, task: str, data: str, split: str) -> Path:
@@ -182,12 +181,10 @@ class RunStore:
 
 
 def gold_file(task: str, data: str, split: str) -> str:
-    """The file of a split's gold labels, relative to the store."""
     return f"gold/{safe_filename(task)}.{data}.{split}.json"
 
 
 def metadata_file(kind: str, name: str) -> str:
-    """The file of the metadata of a kind and a name, relative to the store."""
     # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
     digest = fingerprint(name)[:8]
     return f"facts/{safe_filename(kind)}/{safe_filename(name)[:60]}.{digest}.json"

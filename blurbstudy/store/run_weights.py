@@ -34,12 +34,10 @@ FOLDER = "weights"
 
 
 def weights_folder(store: RunStore, run_id: str) -> Path:
-    """The folder of a run's weights, whether they were saved or not."""
     return store.folder / FOLDER / run_id
 
 
 def has_weights(store: RunStore, run_id: str) -> bool:
-    """Whether the weights of a run were saved."""
     return (weights_folder(store, run_id) / METADATA_FILE).is_file()
 
 

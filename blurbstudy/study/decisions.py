@@ -31,7 +31,6 @@ class Outcome(StrEnum):
 
     @property
     def decided(self) -> bool:
-        """Whether a direction is decided."""
         return self in (Outcome.BETTER, Outcome.WORSE)
 
 
@@ -47,7 +46,6 @@ class Decision:
 
     @property
     def is_average(self) -> bool:
-        """Whether it is an average over groups."""
         return self.groups > 1
 
 

@@ -63,7 +63,6 @@ def describe_error(error: ValidationError, model: type[BaseModel], origin: str) 
 
 
 def suggest_parameter(name: str, known: Iterable[str]) -> str:
-    """What to use instead of an unknown parameter."""
     return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
 
 

@@ -127,7 +127,6 @@ class TrainingParameters(CommonParameters):
 
     @property
     def shared_fields(self) -> JsonObject:
-        """The fields of `Recipe` that all runs share."""
         return {"learning_rate": self.learning_rate, "batch_size": self.batch_size, "n_evaluations": self.n_evaluations}
 
 
@@ -213,7 +212,6 @@ def scale_parameters(scale: str, notebook: str) -> JsonObject:
 
 
 def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
-    """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
 

@@ -97,7 +97,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def source_request(self) -> SourceRequest:
-        """The data and encoders that the study needs."""
         specs = {name: parameters.hub_id(spec) for name, spec in self.encoder_specs.items()}
         encoders = {name: spec for name, spec in specs.items() if spec is not None}
         for name, spec in list(encoders.items()):
@@ -118,7 +117,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def pretraining_plan(self) -> PretrainingPlan:
-        """How encoders given as pretrain:OBJECTIVE are made."""
         plan = self.parameters.pretraining
         on_cpu = not self.trains or plan.config == MINI
         return PretrainingPlan(
@@ -162,11 +160,9 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def references(self) -> dict[str, Reference]:
-        """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 
     def recipe(self, **fields: object) -> Recipe:
-        """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
 
     def pretrained_variants(self, name: str) -> list[str]:
@@ -234,12 +230,10 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def engine(self) -> Engine:
-        """The engine that trains missing runs."""
         return WorkerEngine(deadline=self.deadline) if self.parameters.engine == "worker" else self.local_engine
 
     @property
     def local_engine(self) -> LocalEngine:
-        """The engine that trains on this machine."""
         chosen = self.parameters
         return LocalEngine(
             device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
@@ -262,7 +256,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def stored_values(self) -> JsonObject:
-        """The parameters as the store keeps them."""
         return self.parameters.model_dump(mode="json", exclude={"train_missing"}) | {"data": self.data}
 
     @cached_property

@@ -33,7 +33,6 @@ class TaskChoice:
         return tuple(task for task in self.tasks if task.name in names)
 
     def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
-        """One column per task of a type."""
         return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(task_type))
 
     def paper_columns(self) -> tuple[TaskColumn, ...]:

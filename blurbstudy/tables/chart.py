@@ -99,7 +99,6 @@ class Panel:
         return self.box_top + self.row * (index + 0.5)
 
     def axis_across(self, label: str, ticks: Mapping[float, str] | None = None, *, grid: bool = True) -> None:
-        """Ticks and label below the plot, and lines of the grid."""
         lines, end = "", -math.inf
         for value, text in (
             self.x.ticks(max(3, int(self.box_right - self.box_left) // 45)) if ticks is None else ticks
@@ -119,7 +118,6 @@ class Panel:
         self.text((self.box_left + self.box_right) / 2, self.box_bottom + 35, label, anchor="middle", color=SOFT)
 
     def axis_up(self, label: str, ticks: Mapping[float, str] | None = None) -> None:
-        """Ticks at the left, the label above them, and lines of the grid."""
         lines = ""
         for value, text in (self.y.ticks() if ticks is None else ticks).items():
             at = number(self.up(value))
@@ -131,7 +129,6 @@ class Panel:
     def text(
         self, x: float, y: float, text: str, *, anchor: str = "start", color: str = "", bold: bool = False
     ) -> None:
-        """A text with its baseline at y."""
         style = "".join((f"fill:{color};" if color else "", "font-weight:650" if bold else ""))
         attributes = f' text-anchor="{anchor}"' if anchor != "start" else ""
         attributes += f' style="{style}"' if style else ""
@@ -169,7 +166,6 @@ class Panel:
         faint: bool = False,
         shape: str = "",
     ) -> None:
-        """A line through points of the two axes, and a mark at each."""
         known = [(self.across(x), self.up(y), y) for x, y in points]
         self.line([(x, y) for x, y, _ in known], color, dash=dash, width=width, faint=faint)
         for x, y, value in known if shape else ():

@@ -25,7 +25,6 @@ _SHADE = 35  # per cent of the text's colour in a cell with all examples of its 
 
 
 def report_lines(report: ClassReport) -> list[str]:
-    """The scores of each class and of probabilities, times 100, for the terminal."""
     head = [f"by class, on {report.split}{f', {report.whose}' if report.whose else ''}:"] if report.classes else []
     return [*head, *_class_lines(report.classes), *ranking_lines(report.ranking)]
 

@@ -41,7 +41,6 @@ class Figure:
 
     @property
     def svg(self) -> str:
-        """Panels and legend as one SVG file."""
         return image(self.panels, self.keys, columns=max(1, min(self.columns, len(self.panels))))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -111,7 +110,6 @@ class SeedScores:
 
     @property
     def runs(self) -> dict[object, tuple[float | None, bool]]:
-        """Seed -> score, and whether the run collapsed."""
         names = self.seeds or range(1, len(self.scores) + 1)
         return dict(zip(names, zip(self.scores, self.collapsed, strict=True), strict=True))
 

@@ -64,7 +64,6 @@ class Score:
 
     @property
     def values(self) -> tuple[object, ...]:
-        """The values of FIELDS, unrounded."""
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
         counts = (self.collapsed, self.failed, self.n_shown, self.runs) if self.runs else (None,) * 4
@@ -118,7 +117,6 @@ class Score:
         return f"{self.runs} of {self.planned} runs" if self.runs < self.planned else "no score"
 
     def _details(self) -> list[str]:
-        """Everything that is known of the number, as entries of a list."""
         paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
         if self.single_run:
             return [_detail("examples", format_interval(self.over_examples)) if self.decides else "", paper]

@@ -26,7 +26,6 @@ class HtmlCell:
     value: float | None = None  # by which the column is sorted; None: by the text
 
     def html(self) -> str:
-        """The markup."""
         return self.markup
 
 
@@ -41,7 +40,6 @@ class RowHeader:
         return f"{self.text}\n{self.note}"
 
     def html(self) -> str:
-        """Both lines."""
         return f"{html_lines(self.text)}<small>{html_lines(self.note)}</small>"
 
 
@@ -79,7 +77,6 @@ FIGURES_MIME = "application/vnd.blurbstudy.figures+json"  # list of FigureInfo
 
 
 def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
-    """The output of a notebook that shows some tables and figures."""
     return {"text/html": html, FIGURES_MIME: list(figures)}
 
 
@@ -178,7 +175,6 @@ class Table:
         return files(f"{self._switch()}{reading}", caption=self.caption, links=f"{link}{runs}")
 
     def _switch(self) -> str:
-        """A switch for the paper's numbers, where there are any."""
         cells = [cell for row in self.rows for cell in row]
         if not any(
             cell.paper is not None if isinstance(cell, Score) else isinstance(cell, HtmlCell) and PRINTED in cell.markup
@@ -188,7 +184,6 @@ class Table:
         return '<label><input type="checkbox" class="show-printed">the paper\'s numbers</label>'
 
     def _cell_runs(self) -> dict[str, Sequence[str]]:
-        """Of each score cell, by its row and column."""
         return {
             ", ".join([*map(_heading, row[: self.n_header_columns]), column]): cell.run_ids
             for row in self.rows
@@ -275,7 +270,6 @@ class Remark:
 
 
 def empty_row(columns: Sequence[str], text: str = NOT_RUN) -> tuple[str, ...]:
-    """The row of a table without data."""
     return (text, *("–" for _ in columns[1:]))
 
 

@@ -91,7 +91,6 @@ class Member:
     seconds: float = 0.0
 
     def learning_rate(self) -> float:
-        """The scheduled learning rate of the next step."""
         recipe = self.config.recipe
         return recipe.learning_rate * lr_factor(self.step + 1, total=self.total_steps, warmup=recipe.warmup_ratio)
 
@@ -236,7 +235,6 @@ class Population:
         return batch.to(self.device), torch.from_numpy(targets).to(self.device)
 
     def _next_steps(self) -> list[tuple[str, int]]:
-        """(run id, steps taken) of every member."""
         return [(member.config.id, member.step) for member in self.members]
 
     def _pack(self, indices: Sequence[np.ndarray]) -> tuple[PackedBatch, np.ndarray]:
@@ -250,7 +248,6 @@ class Population:
         return batch, targets
 
     def _indices_of(self, member: Member) -> np.ndarray:
-        """Indices of the sequences of a member's next batch."""
         recipe, n_train = member.config.recipe, len(self.train)
         epoch, batch = divmod(member.step, steps_per_epoch(n_train, recipe.batch_size))
         seed = seed_for(member.config.seed, "order", epoch)
@@ -281,7 +278,6 @@ class Population:
         self.members[index].untrained_embedding_decay = snapshot.untrained_embedding_decay
 
     def keep(self, indices: Sequence[int]) -> None:
-        """Keeps only these members."""
         self.members = [self.members[index] for index in indices]
         self.model.keep_members(indices)
         self.optimizer.keep(indices)

@@ -42,7 +42,6 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def describe_device(device: torch.device) -> str:
-    """A display name: the GPU's, or the processor architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
 
 

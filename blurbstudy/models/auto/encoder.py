@@ -130,7 +130,6 @@ class AutoEncoder(nn.Module):
         return F.pad(hidden[mask], (0, 0, 0, batch.tokens - count))
 
     def _split_name(self, name: str) -> tuple[nn.Module, str]:
-        """The submodule that has a parameter or module, and its name there."""
         path, _, local_name = name.rpartition(".")
         return self.body.get_submodule(path), local_name
 

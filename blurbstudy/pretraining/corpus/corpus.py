@@ -156,7 +156,6 @@ class CorpusStats:
     held_out_threshold: int  # documents with a digest up to this one are held out
 
     def is_held_out(self, document: Document) -> bool:
-        """Whether the document is excluded from training."""
         return text_digest(document) <= self.held_out_threshold
 
 

@@ -98,7 +98,6 @@ class _Block:
     bounds: np.ndarray  # (sentences + 1,) token where each sentence starts, and the end of the last
 
     def documents_of(self, sentences: np.ndarray) -> np.ndarray:
-        """Return the document of each sentence, counted over the whole corpus."""
         return self.first + np.searchsorted(self.ends, sentences, side="right") - 1
 
 

@@ -58,7 +58,6 @@ class Contrast:
 
     @property
     def pairs(self) -> tuple[tuple[CellRef, CellRef], ...]:
-        """The pairs of cells."""
         return tuple(zip(self.first, self.second, strict=True))
 
 

@@ -63,7 +63,6 @@ class SettingStatuses:
 
     @property
     def total(self) -> StatusCount:
-        """Over all tasks."""
         return StatusCount(statuses={run: s for count in self.by_task.values() for run, s in count.statuses.items()})
 
 
@@ -243,7 +242,6 @@ def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:
 
 
 def _list(names: Sequence[str]) -> str:
-    """`A, B and C`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

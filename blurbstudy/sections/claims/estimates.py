@@ -112,7 +112,6 @@ def p_values(expectation: Expectation, change: Comparison, *, margin: float) -> 
 
 
 def _coverage(contrast: Contrast, n_panels: int) -> str:
-    """How many of several pairs have runs."""
     n = len(contrast.pairs)
     return "" if n == 1 else f"mean of {n}" if n_panels == n else f"mean of the {n_panels} of {n} that have runs"
 
@@ -216,7 +215,6 @@ def _estimate_rate(contrast: Contrast, cells: Sequence[SeededCell]) -> Estimate:
 
 
 def _count(cells: Iterable[SeededCell]) -> tuple[int, int]:
-    """Collapsed runs and all runs of some cells, each once."""
     runs = {run: collapsed for cell in cells for by_run in cell.collapses.values() for run, collapsed in by_run.items()}
     return sum(runs.values()), len(runs)
 

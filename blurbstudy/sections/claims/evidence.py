@@ -45,7 +45,6 @@ class Evidence:
 
     @property
     def caption(self) -> str:
-        """Provenance: runs, seeds, commit and parameters."""
         records = {r.id: r for grids in self.results.values() for g in grids.values() for r in g.records.values()}
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})

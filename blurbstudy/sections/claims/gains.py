@@ -58,11 +58,9 @@ class TechniqueEffect:
 
     @property
     def name(self) -> str:
-        """Which technique, with which encoders."""
         return f"{setting_name(self.setting)} ({few(self.encoders, 'encoders')})"
 
     def decided(self, outcome: Outcome) -> list[str]:
-        """The tasks with this outcome."""
         return [tasks for tasks, decisions in self.decisions.items() if any(d.outcome is outcome for d in decisions)]
 
     @property
@@ -120,7 +118,6 @@ def encoder_of(results: Results, key: Condition) -> str:
 
 
 def _technique(effect: TechniqueEffect) -> HtmlCell:
-    """What it is, with which encoders, and the page."""
     name, encoders = setting_name(effect.setting), few(effect.encoders, "encoders")
     markup = f"{escape(name)}<small>{escape(encoders)} · {page_link(effect.stem).markup}</small>"
     return HtmlCell(markup=markup, text=f"{name}\n{encoders}, {effect.stem}")

@@ -84,7 +84,6 @@ def claims_against_paper(*, margin: float) -> KeyFinding:
 
 
 def printed_claims() -> list[Claim]:
-    """The claims for which the paper prints numbers."""
     return [claim for claim in load_claims() if _printed(claim)]
 
 
@@ -144,13 +143,11 @@ def _name(ref: CellRef, field: str) -> str:
 
 
 def _columns(refs: Sequence[CellRef]) -> str:
-    """The tasks of some cells, or their number."""
     names = list(dict.fromkeys(ref.column for ref in refs))
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {FIELDS['column']}"
 
 
 def _beyond(contrast: Contrast) -> str:
-    """The difference that is subtracted."""
     if not contrast.versus:
         return ""
     return f", less the same difference of {', '.join(_other_names(contrast.versus[0], contrast.first[0]))}"

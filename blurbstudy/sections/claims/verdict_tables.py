@@ -65,7 +65,6 @@ class Verdicts:
     is_demo: bool = False  # on generated data
 
     def of(self, verdict: str) -> list[Verdict]:
-        """Claims of one verdict."""
         return [judged for judged in self.verdicts if judged.verdict == verdict]
 
 

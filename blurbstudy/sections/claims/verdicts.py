@@ -32,7 +32,6 @@ class Judgement:
 
     @property
     def contrast(self) -> Contrast:
-        """What is judged."""
         return self.estimate.contrast
 
 
@@ -45,12 +44,10 @@ class Verdict:
     judgements: tuple[Judgement, ...]
 
     def count(self, outcome: str) -> int:
-        """Number of contrasts with this outcome."""
         return sum(judgement.outcome == outcome for judgement in self.judgements)
 
     @property
     def tested(self) -> int:
-        """Number of contrasts with runs on both sides."""
         return len(self.judgements) - self.count(UNTESTED)
 
     @property

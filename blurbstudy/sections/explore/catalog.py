@@ -66,7 +66,6 @@ class StoreCatalog:
 
     @cached_property
     def encoders(self) -> tuple[str, ...]:
-        """Encoders with runs, by display name."""
         return tuple(dict.fromkeys(group.encoder for group in self.groups))
 
     def filter(self, *, task: str = "", encoder: str = "", words: str = "") -> list[RunGroup]:
@@ -110,11 +109,9 @@ class StoreCatalog:
         return {seed: self._judgements[run.id] for seed, run in group.runs.items()}
 
     def n_collapsed(self, group: RunGroup) -> int:
-        """Number of collapsed runs."""
         return sum(judgement.status.collapsed for judgement in self.judgements(group).values())
 
     def caption(self, groups: Iterable[RunGroup]) -> str:
-        """Provenance: runs, seeds, commit, parameters."""
         runs = [run for group in groups for run in group.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
@@ -123,7 +120,6 @@ class StoreCatalog:
 
     @property
     def empty(self) -> Remark:
-        """Shown for a store without runs."""
         corrupt = f" {format_count(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
         return Remark(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
 

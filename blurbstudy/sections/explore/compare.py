@@ -89,7 +89,6 @@ def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, Run
 
 
 def _label(group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> str:
-    """Its name, with the encoder where the two groups differ in it."""
     return group.name if both[0].encoder == both[1].encoder else f"{group.encoder}, {group.name}"
 
 

@@ -19,7 +19,6 @@ def row(*controls: widgets.Widget) -> widgets.HBox:
 
 
 def labelled(kind: type[Control], label: str, **options: Any) -> Control:
-    """A control whose label is never cut."""
     layout = {"width": "auto", "min_width": "15rem"} | options.pop("layout", {})
     return kind(description=label, style={"description_width": "initial"}, layout=layout, **options)
 
@@ -115,7 +114,6 @@ class TechniqueControls(widgets.VBox):
         super().__init__([row(self.freeze, self.decay, self.bias), row(self.reinit, self.pooler, self.remove)])
 
     def set_n_layers(self, n_layers: int) -> None:
-        """Offer as many layers as the encoder has."""
         frozen, layers = self.freeze.selected, range(1, n_layers + 1)
         counts = [(f"embeddings and {count} layer{'s'[: count > 1]}", count) for count in layers]
         self.freeze.options = [("nothing", 0), ("embeddings alone", "embeddings"), *counts]
@@ -124,7 +122,6 @@ class TechniqueControls(widgets.VBox):
 
     @property
     def value(self) -> TechniqueSelection:
-        """The current selection."""
         return TechniqueSelection(
             freeze=self.freeze.selected,
             decay=round(self.decay.value, 4),
@@ -135,6 +132,5 @@ class TechniqueControls(widgets.VBox):
         )
 
     def on_change(self, callback: Callback) -> None:
-        """Call back at every change."""
         for control in (self.freeze, self.decay, self.reinit, self.pooler, self.remove, self.bias):
             control.observe(callback, "value")

@@ -68,11 +68,9 @@ class LiveRun:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End the run after the current step."""
         self._deadline.at = -math.inf
 
     def describe(self) -> str:
-        """The status in a sentence."""
         if self.outcome:
             return self.outcome
         if self._deadline.passed():

@@ -176,7 +176,6 @@ def _word_kind(gold: object, predicted: object) -> str | None:
 
 
 def _types(gold: str, predicted: str) -> str:
-    """The types of a word, where a task has several."""
     names = [tag.partition("-")[2] for tag in (gold, predicted) if tag != OUTSIDE]
     return f"{names[1]} for {names[0]}" if len(set(names)) > 1 else "".join(names[:1])
 
@@ -213,7 +212,6 @@ def predictions_html(
 
 
 def _legend(task: Task) -> str:
-    """What the marks mean."""
     if task.is_regression:
         return f"Wrong: off by more than {SCORE_TOLERANCE:.0%} of the scale. Largest errors first."
     kinds = {"token_labels": (RIGHT, MISSED, EXTRA, OTHER), "multi_label": (RIGHT, MISSED, EXTRA), "single_label": ()}[

@@ -33,7 +33,6 @@ class Curve:
     losses: Sequence[float | None] = ()
 
     def values(self, column: str) -> list[float]:
-        """A column of the points, with NaN for missing values."""
         return _with_gaps(self.points.get(column, ()))
 
 
@@ -63,7 +62,6 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
 
 
 def first_of(groups: Sequence[RunGroup]) -> str:
-    """How many of the settings are shown."""
     if len(groups) <= MAX_GROUPS:
         return f"All {format_count(len(groups), 'setting')} that match."
     return f"{len(groups)} settings match; only the first {MAX_GROUPS} are shown. To see others, filter further."

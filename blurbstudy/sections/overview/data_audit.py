@@ -70,7 +70,6 @@ class Audit:
     provenance: str  # for captions
 
     def of(self, task: Task, vocabulary: Vocabulary) -> JsonObject | None:
-        """A task's counts with a vocabulary."""
         return self.with_vocabulary.get((task.name, vocabulary.fingerprint))
 
     @property
@@ -81,7 +80,6 @@ class Audit:
 
     @property
     def known(self) -> tuple[Task, ...]:
-        """The tasks with counts."""
         return tuple(task for task in self.tasks if task.name in self.data)
 
 

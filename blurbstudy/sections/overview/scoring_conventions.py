@@ -94,7 +94,6 @@ def scoring_answer(results: Results, audit: Audit) -> KeyFinding:
 
 
 def _record(results: Results) -> tuple[str, RunRecord | None]:
-    """The task, and its run if it has predictions."""
     (column,) = results.grid.columns
     scored = [record for record in results.records.values() if record.predictions.get("test")]
     return column.label, scored[0] if scored else None

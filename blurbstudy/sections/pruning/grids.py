@@ -44,12 +44,10 @@ def depth(study: Study[Parameters]) -> int:
 
 
 def removed_layers(grid: Grid, level: str) -> int:
-    """How many top layers a level removes."""
     return sum(technique.layers for technique in grid.techniques.get(level, ()) if isinstance(technique, RemoveLayers))
 
 
 def removed_share(grid: Grid, level: str) -> float:
-    """The fraction of the layers that a level removes."""
     return removed_layers(grid, level) / grid_depth(grid)
 
 

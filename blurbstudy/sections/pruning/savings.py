@@ -92,13 +92,11 @@ def _parameters(architecture: Architecture | None, n_layers: int) -> str:
 
 
 def _pairs(results: Results, level: str, baseline: str) -> list[tuple[RunRecord, RunRecord]]:
-    """Runs at this depth and at full depth with the same task and seed."""
     reduced, full = _runs(results, level), _runs(results, baseline)
     return [(run, full[key]) for key, run in reduced.items() if key in full]
 
 
 def _runs(results: Results, level: str) -> dict[tuple[str, int], RunRecord]:
-    """(task, seed) -> record, of all runs at a depth."""
     records = (record for key in results.conditions() if key.level == level for record in results.cell(key))
     return {(record.config.task, record.config.seed): record for record in records}
 

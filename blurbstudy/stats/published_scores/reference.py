@@ -60,31 +60,24 @@ class PublishedReference(Reference):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """train, dev, and test where there is one."""
         return tuple(self._fold["splits"])
 
     def n_examples(self, split: str) -> int:
-        """Number of examples."""
         return self._fold["splits"][split]["examples"]
 
     def n_units(self, split: str) -> int:
-        """Number of resampling units."""
         return self._fold["splits"][split]["units"]
 
     def unit_numbers(self, split: str) -> np.ndarray:
-        """Numbers of the units (units,) in the order of terms; the same unit has one number in every fold."""
         return np.asarray(self._fold["numbers"])
 
     def resampling_unit(self, split: str) -> str:
-        """What is resampled, in words."""
         return self._fold["splits"][split]["unit"]
 
     def varies(self, split: str) -> bool:
-        """Whether the gold labels of a split are not all the same."""
         return self._fold["splits"][split]["varies"]
 
     def trivial_label(self) -> str:
-        """The label that the trivial baseline predicts, of tasks of labels."""
         return self.values["trivial_label"]
 
     def with_metric(self, metric: str) -> PublishedReference:
@@ -96,7 +89,6 @@ class PublishedReference(Reference):
         return replace(self, task=replace(self.task, metric=metric))
 
     def trivial(self, split: str) -> SplitScore:
-        """The trivial baseline: the majority label of train, no mention, or the mean of train."""
         return self._score(TRIVIAL, split, known=self._fold["splits"][split]["trivial"], is_defined=False)
 
     def scored(self, record: RunRecord, split: str) -> SplitScore:
@@ -115,7 +107,6 @@ class PublishedReference(Reference):
         return self._score(name, "test", known=0.0, is_defined=True) if name in rows else None
 
     def published_status(self, record: RunRecord) -> tuple[str, str]:
-        """The status of a run and its reason."""
         run = self._run(record)
         return run["status"], run["reason"]
 
@@ -140,7 +131,6 @@ class PublishedReference(Reference):
 
 
 def cell_key(records: Sequence[RunRecord]) -> str:
-    """The key of a set of runs."""
     return fingerprint(sorted(record.id for record in records))
 
 
@@ -160,7 +150,6 @@ def published_file(task: str, data: str, suffix: str) -> str:
 
 
 def has_published(store: RunStore) -> bool:
-    """Whether a store holds published records, without predictions."""
     return (store.folder / FOLDER).is_dir()
 
 

@@ -119,11 +119,9 @@ class Combiner:
 
     @property
     def is_tagging(self) -> bool:
-        """Whether an example has one label per word."""
         return self.task.output == "token_labels"
 
     def predictions(self, subset: Sequence[int]) -> list[str] | list[float]:
-        """The predictions of the ensemble of some runs."""
         if len(subset) == 1:
             return list(self.rows[subset[0]])
         values, labels = self._values[list(subset)], np.array(self.task.labels)

@@ -44,7 +44,6 @@ class PowerLaw:
     exponent: float
 
     def at(self, n: float) -> float:
-        """The score with n training examples."""
         return self.limit - self.slope * n**-self.exponent
 
 
