@@ -126,7 +126,7 @@ def summarize(
         failed=sum(status.failed for status in runs),
         collapse_interval=wilson_interval(n_collapsed, len(runs)) if len(cell) == 1 else None,
         n_scored=len(scored),
-        mean=_mean(scored),
+        mean=float(np.mean(list(scored.values()))) if scored else None,
         sd=_sd(scored),
         worst=min(scored.values(), default=None),
         best=max(scored.values(), default=None),
@@ -201,10 +201,6 @@ def _summarize_resampled(cell: ResampledCell) -> CellSummary:
         run_ids=tuple(run.id for of_repeat in records.values() for run in of_repeat),
         resampled=resampled,
     )
-
-
-def _mean(scores: Mapping[Seed, float]) -> float | None:
-    return float(np.mean(list(scores.values()))) if scores else None
 
 
 def _sd(scores: Mapping[Seed, float]) -> float | None:

@@ -7,7 +7,7 @@ Counts: the rate of collapse of each level over all groups and columns, with Hol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -88,8 +88,9 @@ def decide_levels(results: Results, *, baseline: str) -> list[Decision]:
     return [
         replace(decision, outcome=Outcome.BOTH_COLLAPSED)
         if all(
-            _all_collapsed(results, (condition, condition._replace(level=baseline)))
+            results.summaries[c].all_collapsed
             for condition in (effects[decision.condition] if decision.is_average else [decision.condition])
+            for c in (condition, condition._replace(level=baseline))
         )
         else decision
         for decision in decisions
@@ -121,10 +122,6 @@ def decide_effects(
             for (condition, change), p_within in zip(members.items(), within, strict=True)
         ]
     return decisions
-
-
-def _all_collapsed(results: Results, conditions: Sequence[Condition]) -> bool:
-    return all(results.summaries[condition].all_collapsed for condition in conditions)
 
 
 def tested_conditions(results: Results, *, baseline: str) -> tuple[list[Condition], list[str]]:

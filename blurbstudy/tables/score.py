@@ -41,44 +41,33 @@ class Score:
     decides: bool = True  # False: a demonstration with one seed, shown without intervals
     run_ids: tuple[str, ...] = ()  # of the runs behind it
 
-    FIELDS = (
-        "mean",
-        "sd",
-        "n",
-        "seeds low",
-        "seeds high",
-        "examples low",
-        "examples high",
-        "all runs low",
-        "all runs high",
-        "worst",
-        "collapsed",
-        "failed",
-        "shown better than trivial",
-        "runs",
-        "trivial",
-        "mention list",
-        "paper",
-        "run ids",
-    )
-
     @property
-    def values(self) -> tuple[object, ...]:
+    def fields(self) -> dict[str, object]:
+        """Column of a file -> unrounded value."""
+        known = self.runs > 0
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
-        counts = (self.collapsed, self.failed, self.n_shown, self.runs) if self.runs else (None,) * 4
-        return (
-            self.state if self.mean is None and not self.runs else self.mean,
-            self.sd,
-            self.n if self.runs else None,
-            *(low, high, examples_low, examples_high, *(self.mixture or (None, None))),
-            self.worst,
-            *counts,
-            self.trivial,
-            self.mention_list,
-            self.paper,
-            " ".join(self.run_ids),
-        )
+        runs_low, runs_high = self.mixture or (None, None)
+        return {
+            "mean": self.state if self.mean is None and not known else self.mean,
+            "sd": self.sd,
+            "n": self.n if known else None,
+            "seeds low": low,
+            "seeds high": high,
+            "examples low": examples_low,
+            "examples high": examples_high,
+            "all runs low": runs_low,
+            "all runs high": runs_high,
+            "worst": self.worst,
+            "collapsed": self.collapsed if known else None,
+            "failed": self.failed if known else None,
+            "shown better than trivial": self.n_shown if known else None,
+            "runs": self.runs if known else None,
+            "trivial": self.trivial,
+            "mention list": self.mention_list,
+            "paper": self.paper,
+            "run ids": " ".join(self.run_ids),
+        }
 
     def html(self, *, scale: tuple[float, float] | None = None, description: str = "") -> str:
         """The mean and a bar of its intervals on one line; everything else opens on hover, focus and tap.

@@ -192,23 +192,22 @@ class Table:
         }
 
     def csv(self) -> str:
-        """The table as CSV: a score cell becomes the columns of `Score.FIELDS`, unrounded."""
-        scored = [
-            any(isinstance(row[index], Score) for row in self.rows if index < len(row))
-            for index in range(max(len(self.columns), *map(len, self.rows), 0))
-        ]
+        """The table as CSV: a score cell becomes the columns of `Score.fields`."""
+        names: list[list[str]] = []  # of the fields of each column of scores; [] of other columns
+        for index in range(max(len(self.columns), *map(len, self.rows), 0)):
+            names.append(next((list(score.fields) for score in self._scores(index)), []))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
             escape_spreadsheet(name)
-            for column, parts in zip(self.columns, scored, strict=False)
-            for name in ([f"{column}: {part}" for part in Score.FIELDS] if parts else [column])
+            for column, fields in zip(self.columns, names, strict=False)
+            for name in ([f"{column}: {field}" for field in fields] or [column])
         )
         for row in self.rows:
             cells: list[object] = []
-            for cell, parts in zip(row, scored, strict=False):
-                values = cell.values if isinstance(cell, Score) else (_plain_text(cell),)
-                cells += [*values, *(("",) * (len(Score.FIELDS) - len(values)) if parts else ())]
+            for cell, fields in zip(row, names, strict=False):
+                values = cell.fields.values() if isinstance(cell, Score) else (_plain_text(cell),)
+                cells += [*values, *[""] * (len(fields) - len(values))]
             writer.writerow(escape_spreadsheet(cell) for cell in cells)
         return text.getvalue()
 

@@ -166,9 +166,10 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
     widths = [f"{_widths(seeds, examples, chosen)} on {name}" for name, chosen in named]
     if len(named) > MAX_TASKS:
         widths = [_widths(seeds, examples, [True] * len(both))]
+    span = str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
     sentences = [
         f"The 95% interval of a mean score is {', '.join(widths)} (medians of {len(both)} cells of the tables, each of "
-        f"{_span(ns)} seeds, without cells in which every run collapsed).",
+        f"{span} seeds, without cells in which every run collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
@@ -182,10 +183,6 @@ def _widths(seeds: Sequence[float], examples: Sequence[float], chosen: Sequence[
     ]
     over_seeds, over_examples = (format_number(percent(value), 1) for value in medians)
     return f"±{over_seeds} points over seeds and ±{over_examples} over test examples"
-
-
-def _span(ns: Sequence[int]) -> str:
-    return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
 
 
 def _half(bounds: tuple[float, float]) -> float:

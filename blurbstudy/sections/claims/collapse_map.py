@@ -112,9 +112,11 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
     """The share of collapsed runs of each setting on each task, with all encoders together unless `by_encoder`."""
     settings = count_statuses(evidence, by_encoder=by_encoder)
     tasks = [task.name for task in ALL_TASKS if any(task.name in setting.by_task for setting in settings)]
-    rows: list[tuple[Cell, ...]] = [
-        (_header(setting), *(_cell(setting.by_task.get(task), task) for task in tasks)) for setting in settings
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for setting in settings:
+        aliases = f"also {', '.join(setting.aliases)}"
+        header = RowHeader(setting.name, aliases) if setting.aliases else setting.name
+        rows.append((header, *(_cell(setting.by_task.get(task), task) for task in tasks)))
     runs = {
         f"{setting.name}, {task}": tuple(count.statuses)
         for setting in settings
@@ -138,10 +140,6 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         folded=by_encoder,
         front_page_question=QUESTION if front else "",
     )
-
-
-def _header(setting: SettingStatuses) -> RowHeader | str:
-    return RowHeader(setting.name, f"also {', '.join(setting.aliases)}") if setting.aliases else setting.name
 
 
 def _cell(count: StatusCount | None, task: str) -> HtmlCell:

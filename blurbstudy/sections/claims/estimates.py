@@ -53,6 +53,7 @@ def estimate(contrast: Contrast, cells: Cells, *, margin: float, printed: float 
         return Estimate(contrast=contrast, tested=False, why=why)
     change = compare_cells(panels)
     firsts, seconds = ([panel[side] for panel in panels] for side in (0, 1))
+    seeded = [cell for panel in panels for cell in panel if isinstance(cell, SeededCell)]
     if all(cell.all_collapsed for panel in panels for cell in panel):
         why = "every seed has a collapsed run on both sides"
     p_for, p_against = (None, None) if why else p_values(EXPECTATIONS[contrast.expect], change, margin=margin)
@@ -68,7 +69,7 @@ def estimate(contrast: Contrast, cells: Cells, *, margin: float, printed: float 
         collapsed=(_collapsed_of(firsts), _collapsed_of(seconds)),
         # Of cells that mostly collapsed, test examples leave something else than of trained runs.
         needed=""
-        if why or any(_mostly_collapsed(cell) for panel in panels for cell in panel)
+        if why or any(2 * cell.statuses.collapsed > cell.statuses.runs for cell in seeded)
         else needed_test_set(contrast, change, panels[0][0], margin=margin, printed=printed),
         run_ids=_run_ids(cell for panel in panels for cell in panel),
     )
@@ -217,10 +218,6 @@ def _estimate_rate(contrast: Contrast, cells: Sequence[SeededCell]) -> Estimate:
 def _count(cells: Iterable[SeededCell]) -> tuple[int, int]:
     runs = {run: collapsed for cell in cells for by_run in cell.collapses.values() for run, collapsed in by_run.items()}
     return sum(runs.values()), len(runs)
-
-
-def _mostly_collapsed(cell: Cell) -> bool:
-    return isinstance(cell, SeededCell) and 2 * cell.statuses.collapsed > cell.statuses.runs
 
 
 def _collapsed_of(cells: Sequence[Cell]) -> str:

@@ -9,7 +9,7 @@ from ...stats.counts import Counts, compare_rates
 from ...stats.summary import compare
 from ...study.decisions import Outcome, decide
 from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value
-from ...tables.figure import SeedScores, Stack, points_figure
+from ...tables.figure import Stack, points_figure
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import Remark, Table
@@ -75,17 +75,11 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
             "and report the best; the tables of the study correct for that (Holm)."
         ],
     )
+    sides = [replace(group_points(catalog, g), label=name) for g, name in zip((first, second), names, strict=True)]
     figure = points_figure(
-        {f"{first.task.name}": [_points(catalog, group, both=(first, second)) for group in (first, second)]},
-        title="The two settings, seed by seed",
-        paired=True,
-        caption=catalog.caption([first, second]),
+        {first.task.name: sides}, title="The two settings, seed by seed", paired=True, caption=table.caption
     )
     return Stack(parts=[Remark(sentence, kind="verdict"), table, figure])
-
-
-def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> SeedScores:
-    return replace(group_points(catalog, group), label=_label(group, both=both))
 
 
 def _label(group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> str:

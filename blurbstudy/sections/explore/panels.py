@@ -12,7 +12,6 @@ from ..parameters.explore import Parameters
 from .catalog import StoreCatalog
 from .compare import compare_groups, default_pair
 from .depth import TechniqueSelection, default_encoder, depth_picture
-from .predictions import errors_table
 from .runs import curves_picture, default_groups, longest_curve, runs_table, seeds_picture
 
 
@@ -42,7 +41,7 @@ def store_panel(catalog: StoreCatalog, study: Study[Parameters]) -> object:
     groups = default_groups(catalog)
     if not groups:
         return catalog.empty
-    return Stack(parts=[make(catalog, groups) for make in (seeds_picture, runs_table, errors_table)])
+    return Stack(parts=[make(catalog, groups) for make in (seeds_picture, runs_table)])
 
 
 def comparison_panel(catalog: StoreCatalog) -> object:

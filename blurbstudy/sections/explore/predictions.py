@@ -14,15 +14,13 @@ from pathlib import Path
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags, gold_mentions
-from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
+from ...stats.references import GoldReference, is_unscored, with_gold
 from ...tables.formatting import format_count
-from ...tables.table import Remark, Table
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ...training.run_record import RunRecord
 from .catalog import RunGroup, StoreCatalog
 
 SCORE_TOLERANCE = 0.25  # share of the scale by which a correct score may differ from the gold score
-MAX_GROUPS = 12  # in one table
 RIGHT, MISSED, EXTRA, OTHER = "right", "missed", "extra", "other"  # CSS classes too
 LEGEND = {
     RIGHT: "correct",
@@ -218,31 +216,3 @@ def _legend(task: Task) -> str:
         task.output
     ]
     return " ".join(f'<mark class="{kind}">{LEGEND[kind]}</mark>' for kind in kinds)
-
-
-def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Remark:
-    """Number of test examples that each seed and every seed gets wrong, with ids but without text."""
-    if not catalog.groups:
-        return catalog.empty
-    title, rows = f"Test examples with wrong predictions, {groups[0].task.name}", []
-    for group in groups[:MAX_GROUPS]:
-        reference = catalog.references(group)[group.task.name]
-        if not isinstance(reference, GoldReference):
-            return Remark(text=f"{title}: {NEEDS_DATA}.")
-        scored = [record for record in catalog.records(group) if not is_unscored(record, "test")]
-        wrong = [{r.id for r in example_results(group.task, reference, record) if r.wrong} for record in scored]
-        always = set.intersection(*wrong) if wrong else set()
-        counts = ", ".join(f"seed {r.config.seed}: {len(w)}" for r, w in zip(scored, wrong, strict=True))
-        ids = [name for name in reference.gold["test"].ids if name in always]
-        listed = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
-        size = f"{len(reference.gold['test'].ids):,}"
-        rows.append((group.encoder, group.name, size, counts or "no predictions", str(len(always)), listed or "–"))
-    task = groups[0].task
-    notes = ["Wrong: any mention, tag or label differs from the gold labels."]
-    if task.bounds is not None:
-        low, high = task.bounds
-        notes = [f"Wrong: off by more than {SCORE_TOLERANCE:.0%} of the scale ({low:g} to {high:g})."]
-    notes.append("Only ids are listed here; the texts can be read in JupyterLab, from the data folder.")
-    columns = ("Encoder", "Setting", "Examples", "Wrong", "Wrong with every seed", "Ids")
-    caption = catalog.caption(groups[:MAX_GROUPS])
-    return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=caption, notes=notes)

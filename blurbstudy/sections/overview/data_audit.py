@@ -179,7 +179,7 @@ class _Tokenizers:
             return None
         name = f"general {spec} {size if spec == TRAINED else ''}".strip()
         # A general vocabulary can change under the same name, so stored values serve only a report.
-        stored = self._metadata(name, lambda: _general(spec, size), reload=True)
+        stored = self._metadata(name, lambda: LoadedTokenizer(*general_tokenizer(spec, size=size)), reload=True)
         if stored is None:
             self.general_missing = REMEDY
             return None
@@ -228,10 +228,6 @@ class LoadedTokenizer:
 
 def _encoder_tokenizer(source: EncoderSource) -> LoadedTokenizer:
     return LoadedTokenizer(checkpoint_without_weights(source).tokenizer().backend_tokenizer)
-
-
-def _general(spec: str, size: int) -> LoadedTokenizer:
-    return LoadedTokenizer(*general_tokenizer(spec, size=size))
 
 
 def words_within_limit(audit: Audit, task: Task, *, limit: int, sentences: int) -> Sequence[int | None] | None:

@@ -76,7 +76,11 @@ def optimal_grid(
                     )
     return Grid(
         groups=tuple(columns),
-        missing_reasons={column: _why_missing(study, columns[column]) for column in columns if column not in available},
+        missing_reasons={
+            column: study.encoders.get(name or "", "no encoder named") or "no path given"
+            for column, name in columns.items()
+            if column not in available
+        },
         levels=LEVELS,
         columns=task_columns,
         axes=AXES,
@@ -89,10 +93,6 @@ def optimal_grid(
         cells=cells,
         notes={column: _encoder_note(study, name) for column, name in available.items()},
     )
-
-
-def _why_missing(study: Study[Parameters], name: str | None) -> str:
-    return study.encoders.get(name or "", "no encoder named") or "no path given"
 
 
 def _encoder_note(study: Study[Parameters], name: str) -> str:

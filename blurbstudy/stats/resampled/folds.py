@@ -78,7 +78,8 @@ class ResampledCell:
         """The cell as a group of a contrast, whose seeds are repeats.
         Raises StudyError: a test fold is a single document.
         """
-        means = {seed: self._mean(seed) for seed in self.scored}
+        folds = range(self.n_folds)
+        means = {seed: float(np.mean([self.fold_scores[seed, fold] for fold in folds])) for seed in self.scored}
         rows = {seed: self._replicates(seed, mean) for seed, mean in means.items()}
         folds = [self.reference.of_run(run) for run in next(iter(self.scored.values()), [])] or [self.reference]
         n_units = sum(fold.n_units(split) for fold in folds for split in (["test"] if means else fold.splits))
@@ -89,10 +90,6 @@ class ResampledCell:
         )
         name = self.reference.task.name
         return ContrastGroup(tasks={name: scored}, weights={name: 1.0}, resampled=True)
-
-    def _mean(self, seed: Seed) -> float:
-        """Mean over the folds of a repeat, on the scale."""
-        return float(np.mean([self.fold_scores[seed, fold] for fold in range(self.n_folds)]))
 
     def as_score(self, value: float) -> float:
         """A value on the scale as a score."""
