@@ -38,8 +38,7 @@ def get_parameters(notebook: str) -> type[CommonParameters]:
     Raises ParameterError: the study has no such notebook.
     """
     check_notebook(notebook)
-    model: type[CommonParameters] = import_module(f"{__name__}.parameters.{notebook.partition('_')[2]}").Parameters
-    return model
+    return import_module(f"{__name__}.parameters").PARAMETERS[notebook]
 
 
 def check_notebook(notebook: str) -> None:

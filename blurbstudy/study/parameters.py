@@ -11,29 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .. import paths
 from ..config import SCALES, JsonMapping, JsonObject
 from ..errors import ParameterError, check_choice, did_you_mean
+from . import parameter_types as types
 from .parameter_errors import describe_error
-from .parameter_types import (
-    BatchSize,
-    Decay,
-    Device,
-    Encoders,
-    EngineName,
-    Epochs,
-    EpochsByType,
-    Evaluations,
-    FrozenLayers,
-    Head,
-    LayerCount,
-    LearningRate,
-    MaxLength,
-    MaxLengthByType,
-    Names,
-    Precision,
-    Scale,
-    Seeds,
-    Splits,
-    TaskNames,
-)
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
@@ -64,7 +43,7 @@ class Pretraining(Model):
     config: str
     corpus: list[str] | None
     tokens: int = Field(ge=0)
-    precision: Precision
+    precision: types.Precision
 
 
 def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -> M:
@@ -81,24 +60,28 @@ def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -
 class CommonParameters(Model):
     """The parameters that every notebook of the study has."""
 
-    scale: Scale = Field(description="mini, small or paper: names the parameters folder, default store and report")
+    scale: types.Scale = Field(
+        description="mini, small or paper: names the parameters folder, default store and report"
+    )
     data: str | None = Field(
         description='folder of the BLURB datasets; "mini": generated; None: the folder named by BLURBSTUDY_DATA'
     )
     store: str | None = Field(description="folder of the run store; None: runs/<scale>")
     train_missing: bool = Field(default=True, description="train the runs that the store lacks; False: only read it")
-    encoders: Encoders = Field(description="name: directory, Hub id, hub:NAME, pretrain:OBJECTIVE, or None (empty row)")
+    encoders: types.Encoders = Field(
+        description="name: directory, Hub id, hub:NAME, pretrain:OBJECTIVE, or None (empty row)"
+    )
     encoder_remarks: dict[str, str] = Field(description="name: a remark shown with every number of that encoder")
-    tasks: TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
-    seeds: Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
-    engine: EngineName = Field(default="local", description="local, or worker: `blurbstudy work` trains the runs")
-    device: Device = Field(description="auto (cuda, then cpu), cpu or cuda")
+    tasks: types.TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
+    seeds: types.Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
+    engine: types.EngineName = Field(default="local", description="local, or worker: `blurbstudy work` trains the runs")
+    device: types.Device = Field(description="auto (cuda, then cpu), cpu or cuda")
     workers: int = Field(ge=0, le=1024, description="processes on a CPU; 0: one per core")
     population: int = Field(ge=0, le=4096, description="runs trained at once; 0: as many as suit the device")
     pretraining: Pretraining = Field(
         description="of pretrain:OBJECTIVE: configuration, text files (None: the data's own), tokens (0: as configured)"
     )
-    precision: Precision = Field(description="float32, or bfloat16 (float32 master weights)")
+    precision: types.Precision = Field(description="float32, or bfloat16 (float32 master weights)")
     show_paper: bool = Field(default=True, description="show the paper's numbers beside ours")
 
     @classmethod
@@ -121,9 +104,9 @@ P = TypeVar("P", bound=CommonParameters)
 class TrainingParameters(CommonParameters):
     """Parameters of a notebook whose runs share a learning rate and a batch size."""
 
-    learning_rate: LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
-    batch_size: BatchSize = Field(description="sequences per optimizer step")
-    n_evaluations: Evaluations = Field(description="dev evaluations per run")
+    learning_rate: types.LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
+    batch_size: types.BatchSize = Field(description="sequences per optimizer step")
+    n_evaluations: types.Evaluations = Field(description="dev evaluations per run")
 
     @property
     def shared_fields(self) -> JsonObject:
@@ -133,7 +116,7 @@ class TrainingParameters(CommonParameters):
 class SimilarityParameters(CommonParameters):
     """Parameters of a notebook that fine-tunes on sentence similarity."""
 
-    similarity_head: Head = Field(
+    similarity_head: types.Head = Field(
         description="head on sentence similarity: pooler, gelu, or cosine (the two texts encoded apart)"
     )
 
@@ -145,14 +128,14 @@ class SimilarityParameters(CommonParameters):
 class QuestionParameters(CommonParameters):
     """Parameters of a notebook whose question answering may take fewer runs than its sentence similarity."""
 
-    qa_encoders: Names | None = Field(description="encoders that are run on question answering; None: all")
-    qa_seeds: Seeds | None = Field(description="seeds on question answering, as `seeds`; None: the same")
+    qa_encoders: types.Names | None = Field(description="encoders that are run on question answering; None: all")
+    qa_seeds: types.Seeds | None = Field(description="seeds on question answering, as `seeds`; None: the same")
 
 
 class ResampledParameters(CommonParameters):
     """Parameters of a notebook whose small tasks may be resampled."""
 
-    splits: Splits = Field(
+    splits: types.Splits = Field(
         description="official, or KxR: also K test folds, R repeats of BIOSSES, PubMedQA, BioASQ; or {task: KxR}"
     )
 
@@ -170,9 +153,9 @@ class LowResourceTask(Model):
     """How a larger task is trained on few of its examples."""
 
     max_train_examples: int = Field(ge=1)
-    epochs: Epochs
-    learning_rate: LearningRate
-    max_length: MaxLength
+    epochs: types.Epochs
+    learning_rate: types.LearningRate
+    max_length: types.MaxLength
 
 
 class LowResourceParameters(TrainingParameters):
@@ -187,16 +170,18 @@ class LowResourceParameters(TrainingParameters):
 class TaskTypeParameters(TrainingParameters, SimilarityParameters, TrainSizeParameters):
     """Parameters of a notebook over all tasks: epochs and sequence lengths by task type."""
 
-    epochs: EpochsByType = Field(description="passes over the training split, by task type")
-    max_lengths: MaxLengthByType = Field(description="sub-words per sequence, special tokens included, by task type")
+    epochs: types.EpochsByType = Field(description="passes over the training split, by task type")
+    max_lengths: types.MaxLengthByType = Field(
+        description="sub-words per sequence, special tokens included, by task type"
+    )
 
 
 class LayerParameters(CommonParameters):
     """Settings of the layer-specific techniques."""
 
-    freeze: FrozenLayers = Field(description='lowest layers frozen (and the embeddings), or "embeddings" alone')
-    decay: Decay = Field(description="factor on the learning rate from one depth to the next lower one")
-    reinit_layers: LayerCount = Field(description="top layers that are re-initialized")
+    freeze: types.FrozenLayers = Field(description='lowest layers frozen (and the embeddings), or "embeddings" alone')
+    decay: types.Decay = Field(description="factor on the learning rate from one depth to the next lower one")
+    reinit_layers: types.LayerCount = Field(description="top layers that are re-initialized")
     reinit_pooler: bool = Field(description="whether the pooler is re-initialized with them")
 
 

@@ -16,7 +16,7 @@ from ...study.grid import Condition, Grid, Results, format_seeds
 from ...study.study import NOTEBOOK_METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
 from ..large_models.selection import best_technique_results
-from ..parameters.claims import Parameters
+from ..parameters import ClaimsParameters as Parameters
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import describe_models

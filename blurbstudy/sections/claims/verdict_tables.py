@@ -11,7 +11,7 @@ from ...tables.comparison_table import format_p_value
 from ...tables.formatting import format_count, format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import KeyFinding, Table
-from ..parameters.claims import Parameters
+from ..parameters import ClaimsParameters as Parameters
 from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table

@@ -2,8 +2,9 @@
 
 from ...study.grid import Grid
 from ...study.study import Study
-from ..parameters.explore import NOTEBOOK, Parameters
+from ..parameters import ExploreParameters as Parameters
 
+NOTEBOOK = "90_explore"
 __all__ = ["NOTEBOOK", "Parameters", "grids"]
 
 

@@ -23,7 +23,7 @@ from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Remark, Table
 from ...tasks import Task
 from ...training.run_record import RunRecord
-from ..parameters.explore import Parameters
+from ..parameters import ExploreParameters as Parameters
 
 NO_TECHNIQUE = "No technique"
 

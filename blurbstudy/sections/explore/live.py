@@ -21,7 +21,7 @@ from ...tables.formatting import format_number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve
-from ..parameters.explore import Parameters
+from ..parameters import ExploreParameters as Parameters
 from .depth import TechniqueSelection
 from .runs import Curve, curves_figure
 

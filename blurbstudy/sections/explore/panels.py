@@ -8,7 +8,7 @@ from ...config import Recipe
 from ...study.study import Study
 from ...tables.figure import Stack
 from ...tasks import get_task
-from ..parameters.explore import Parameters
+from ..parameters import ExploreParameters as Parameters
 from .catalog import StoreCatalog
 from .compare import compare_groups, default_pair
 from .depth import TechniqueSelection, default_encoder, depth_picture

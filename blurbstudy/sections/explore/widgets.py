@@ -14,7 +14,7 @@ from ...errors import StudyError
 from ...study.study import Study
 from ...tables.table import Remark
 from ...tasks import ALL_TASKS, get_task
-from ..parameters.explore import Parameters
+from ..parameters import ExploreParameters as Parameters
 from .catalog import RunGroup, StoreCatalog, open_catalog
 from .compare import comparable_groups, compare_groups, default_pair
 from .controls import Dropdown, SearchList, TechniqueControls, labelled, row

@@ -8,7 +8,7 @@ from ...stabilizers import Stabilizer
 from ...study.conditions import layer_techniques, recipes_by_type, technique_grid
 from ...study.grid import DEFAULT_RECIPE, Grid, TaskColumn
 from ...study.study import Study
-from ..parameters.large_models import Parameters
+from ..parameters import LargeModelsParameters as Parameters
 
 LARGE, BASE_COUNTERPART = "LARGE", "BASE counterpart"  # groups of the grid whose levels are LARGE encoders
 NOT_REQUESTED = "not requested (on_all_tasks)"

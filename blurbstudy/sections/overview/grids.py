@@ -6,7 +6,7 @@ from ...errors import ParameterError
 from ...study.grid import DEFAULT_RECIPE, Condition, Grid, TaskColumn
 from ...study.study import Study
 from ...tasks import TASKS, get_task
-from ..parameters.overview import Parameters
+from ..parameters import OverviewParameters as Parameters
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:

@@ -9,7 +9,7 @@ from ...config import Recipe
 from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Condition, Grid, TaskColumn
 from ...study.study import Study
-from ..parameters.pretraining_ablation import Parameters
+from ..parameters import PretrainingAblationParameters as Parameters
 
 ONE_SEGMENT, TWO_SEGMENTS = "One segment id", "Two segment ids"
 STANDARD = "Standard fine-tuning"

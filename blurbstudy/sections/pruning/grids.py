@@ -7,7 +7,7 @@ from ...stabilizers import RemoveLayers, Stabilizer
 from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Grid
 from ...study.study import Study
-from ..parameters.pruning import Parameters
+from ..parameters import PruningParameters as Parameters
 
 PAPER_LAYERS = 12  # of the encoder in the paper's table
 AXES = Axes(group="Encoder", level="Layers removed")

@@ -7,7 +7,7 @@ from ...study.conditions import technique_grid
 from ...study.grid import Grid, TaskColumn
 from ...study.study import Study
 from ...tasks import TASKS, get_task
-from ..parameters.scispacy import Parameters
+from ..parameters import ScispacyParameters as Parameters
 
 FINE_TUNED = "Fine-tuned"  # the only level of the grid
 MEAN = "Mean Score"  # the paper's name of the row

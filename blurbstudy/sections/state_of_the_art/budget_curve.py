@@ -12,7 +12,7 @@ from ...tables.chart import COLORS, DASHES, SOFT, WIDE, Key, Panel
 from ...tables.figure import Figure
 from ...tables.scale import Scale
 from ...tables.score_table import PERCENT
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
 

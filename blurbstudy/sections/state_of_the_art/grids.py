@@ -8,7 +8,7 @@ from ...config import Recipe, RunConfig
 from ...study.conditions import blurb_columns, recipes_by_type
 from ...study.grid import DEFAULT_RECIPE, Axes, Condition, Grid
 from ...study.study import Study
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .searches import SEARCHED_WITHOUT_DEV, Searched, optimal_recipe, planned_searches, search_results, trial_configs
 
 SEARCHED_RECIPE = "Searched recipe"

@@ -16,7 +16,7 @@ from ...tables.formatting import format_number, interval_lines
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, HtmlCell, Table, number_with_details
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .grids import SEARCHED_RECIPE
 
 PUBLISHED_FILE = Path(__file__).with_name("published_scores.yaml")

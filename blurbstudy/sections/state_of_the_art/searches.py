@@ -17,7 +17,7 @@ from ...study.grid import Results
 from ...study.parameter_types import read_seeds
 from ...study.study import Study
 from ...tasks import SPLITS, Task
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 
 SEARCHED_WITHOUT_DEV = "Searched recipe, dev not in training"
 
