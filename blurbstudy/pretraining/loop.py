@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,9 +34,6 @@ from .objectives.base import Batch, PretrainingModel
 from .objectives.masking import Vocabulary
 from .objectives.registry import Objective
 from .output_folder import intermediate_folder, is_published
-
-if TYPE_CHECKING:
-    pass
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from ..config import JsonMapping, JsonObject, RunConfig
 from ..engine.estimates.flops import pretraining_seconds
@@ -125,10 +124,10 @@ def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -
 
 def planned_configs(study: Study[CommonParameters]) -> dict[str, RunConfig]:
     """Run id -> configuration of every run of the study, as far as it is known in advance."""
-    section: Any = study.section
-    if hasattr(section, "planned_configs"):
-        return {run.id: run for run in section.planned_configs(study)}
-    return {run.id: run for grid in section.grids(study).values() for run in grid.configs}
+    planned = getattr(study.section, "planned_configs", None)
+    if planned is not None:
+        return {run.id: run for run in planned(study)}
+    return {run.id: run for grid in study.section.grids(study).values() for run in grid.configs}
 
 
 def planned_study(notebook: str, values: JsonMapping) -> tuple[Study[CommonParameters], dict[str, EncoderRequest]]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -205,7 +205,7 @@ def _is_of_study(kind: str, name: str, values: JsonMapping, named: set[str]) -> 
     return True
 
 
-def _without_sentences(values: Any) -> Any:
+def _without_sentences(values: object) -> object:
     """Counts without those of single sentences (`kept`: words within a limit, by index of the sentence)."""
     if isinstance(values, dict):
         return {name: _without_sentences(entry) for name, entry in values.items() if name != "kept"}
@@ -221,7 +221,7 @@ def _texts(value: object) -> set[str]:
     return {value} if isinstance(value, str) and value else set()
 
 
-def _without_paths(value: Any, paths: Sequence[str]) -> Any:
+def _without_paths(value: object, paths: Sequence[str]) -> object:
     if isinstance(value, dict):
         return {_without_paths(name, paths): _without_paths(entry, paths) for name, entry in value.items()}
     if isinstance(value, list):

@@ -7,13 +7,16 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import paths
 from ..config import JsonMapping, JsonObject
 from ..errors import Interrupted
 from .parameters import CommonParameters
 from .section import Section
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 PAPERMILL_CELL = "# Parameters\n"  # first line of the cell in which papermill sets parameters
 
@@ -92,7 +95,7 @@ def in_notebook() -> bool:
     return _shell() is not None
 
 
-def _shell() -> Any:
+def _shell() -> InteractiveShell | None:
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:

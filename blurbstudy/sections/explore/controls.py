@@ -30,7 +30,7 @@ def _slider(kind: type[Control], label: str, **options: Any) -> Control:
 class Dropdown(widgets.Dropdown):
     """A dropdown whose label is never cut."""
 
-    def __init__(self, label: str, options: Sequence[Any] = (), **keywords: Any) -> None:
+    def __init__(self, label: str, options: Sequence[object] = (), **keywords: object) -> None:
         layout = {"width": "auto", "min_width": "15rem"}
         style = {"description_width": "initial"}
         super().__init__(description=label, options=options, layout=layout, style=style, **keywords)
@@ -92,7 +92,7 @@ class SearchList(widgets.VBox):
         self.list.disabled = not matches
         self.count.value = f"{len(matches)} of {len(self.options)}"
 
-    def _select(self, change: Mapping[str, Any]) -> None:
+    def _select(self, change: Mapping[str, object]) -> None:
         if change["new"] is not None:
             self.value = change["new"]
 

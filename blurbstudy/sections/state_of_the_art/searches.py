@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ...config import Recipe, RunConfig
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
 from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
-from ...search.space import search_space
+from ...search.space import Value, search_space
 from ...stats.references import load_references
 from ...study.conditions import recipes_by_type
 from ...study.grid import Results
@@ -61,9 +60,9 @@ def searches_of(study: Study[Parameters]) -> list[Search]:
     return searches
 
 
-def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
+def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Value]]:
     by_type: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
-    choices: dict[str, Sequence[Any]] = {**chosen.search_space}
+    choices: dict[str, Sequence[Value]] = {**chosen.search_space}
     if task.task_type in by_type:
         choices["epochs"] = by_type[task.task_type]
     return choices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize, minimize_scalar
@@ -42,7 +41,7 @@ def fit_binary_temperature(p: np.ndarray, happened: np.ndarray) -> float | None:
 def _best_temperature(loss: Callable[[float], float]) -> float | None:
     """By the logarithm of the temperature; the loss has one minimum, since it is convex in the inverse temperature."""
     bound = np.log(LARGEST_TEMPERATURE)
-    result: Any = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    result = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
     return None if abs(result.x) > 0.99 * bound else float(np.exp(result.x))
 
 

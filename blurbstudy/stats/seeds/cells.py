@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ...config import JsonMapping, JsonObject
 from ...errors import StudyError
 from ...training.run_record import RunRecord
 from ..published_scores.reference import PublishedReference
@@ -28,6 +28,6 @@ def seeds_of(records: Sequence[RunRecord], reference: Reference) -> tuple[Agreem
     return agreement(records, reference), ensembles(records, reference)
 
 
-def _with_tuples(values: Any) -> dict[str, Any]:
+def _with_tuples(values: JsonMapping) -> JsonObject:
     """JSON lists, which were intervals, as tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
