@@ -71,7 +71,7 @@ class Stabilizer(ABC):
             raise ParameterError(f"{cls.name}: {error}; known settings: {', '.join(known)}") from None
 
 
-def check_layers(name: str, value: object, *, low: int = 0) -> None:
-    """Checks that a number of layers is a whole number of at least `low`. Raises ParameterError: it is not."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ParameterError(f"{name}={value!r} must be a whole number of layers, from {low}")
+def check_layers(name: str, value: object) -> None:
+    """Checks that a number of layers is a whole number from 0. Raises ParameterError: it is not."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ParameterError(f"{name}={value!r} must be a whole number of layers, from 0")

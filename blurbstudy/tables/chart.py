@@ -98,13 +98,13 @@ class Panel:
         """px from the top of the middle of a named row."""
         return self.box_top + self.row * (index + 0.5)
 
-    def axis_across(self, label: str, ticks: Mapping[float, str] | None = None, *, grid: bool = True) -> None:
+    def axis_across(self, label: str, ticks: Mapping[float, str] | None = None) -> None:
         lines, end = "", -math.inf
         for value, text in (
             self.x.ticks(max(3, int(self.box_right - self.box_left) // 45)) if ticks is None else ticks
         ).items():
             at = self.across(value)
-            lines += f"M{number(at)} {self.box_top}V{self.box_bottom}" if grid else ""
+            lines += f"M{number(at)} {self.box_top}V{self.box_bottom}"
             half = text_width(text) / 2
             if at - half > end + 3:  # otherwise it would touch the one before
                 self.text(at, self.box_bottom + 16, text, anchor="middle", color=SOFT)
@@ -117,21 +117,18 @@ class Panel:
         self.parts.insert(0, _stroke(f"M{number(self.box_left)} {self.box_bottom}H{self.box_right}", SOFT, width=1))
         self.text((self.box_left + self.box_right) / 2, self.box_bottom + 35, label, anchor="middle", color=SOFT)
 
-    def axis_up(self, label: str, ticks: Mapping[float, str] | None = None) -> None:
+    def axis_up(self, label: str) -> None:
         lines = ""
-        for value, text in (self.y.ticks() if ticks is None else ticks).items():
+        for value, text in self.y.ticks().items():
             at = number(self.up(value))
             lines += f"M{number(self.box_left)} {at}H{self.box_right}"
             self.text(self.box_left - 8, self.up(value) + 4, text, anchor="end", color=SOFT)
         self.parts.insert(0, _stroke(lines, LINE, width=1))
         self.text(0, self.box_top - 10, label, color=SOFT)
 
-    def text(
-        self, x: float, y: float, text: str, *, anchor: str = "start", color: str = "", bold: bool = False
-    ) -> None:
-        style = "".join((f"fill:{color};" if color else "", "font-weight:650" if bold else ""))
+    def text(self, x: float, y: float, text: str, *, anchor: str = "start", color: str = "") -> None:
         attributes = f' text-anchor="{anchor}"' if anchor != "start" else ""
-        attributes += f' style="{style}"' if style else ""
+        attributes += f' style="fill:{color};"' if color else ""
         self.parts.append(f'<text x="{number(x)}" y="{number(y)}"{attributes}>{escape(text)}</text>')
 
     def mark(self, shape: str, x: float, y: float, color: str, *, hollow: bool = False, tip: str = "") -> None:

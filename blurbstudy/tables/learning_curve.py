@@ -75,10 +75,10 @@ def curve_text(curve: LearningCurve) -> list[str]:
     return [f"learning curve, scores on {curve.split}", *lines, DRAW_NOTE, *curve_notes(curve)]
 
 
-def curve_table(curve: LearningCurve, *, title: str = "Learning curve: score by labels") -> Table:
+def curve_table(curve: LearningCurve) -> Table:
     """A row per size, with what doubling bought as notes."""
     return Table(
-        title=title,
+        title="Learning curve: score by labels",
         columns=COLUMNS,
         rows=curve_rows(curve),
         caption=f"Scores on {curve.split}, times 100.",
@@ -86,7 +86,7 @@ def curve_table(curve: LearningCurve, *, title: str = "Learning curve: score by 
     )
 
 
-def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figure:
+def curve_figure(curve: LearningCurve) -> Figure:
     """Draws as points and their means as a line, by training examples on a logarithmic axis; dashed, the power law up
     to twice the data.
     """
@@ -118,7 +118,7 @@ def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figu
     described = "; ".join(f"{row[1]} examples {row[2]}" for row in curve_rows(curve))
     notes = [DRAW_NOTE, *curve_notes(curve)]
     return Figure(
-        title=title,
+        title="Learning curve",
         alt=f"Score by training examples: {described}.",
         panels=[panel],
         keys=[key for key, occurs in keys if occurs],

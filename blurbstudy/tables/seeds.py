@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from ..stats.intervals import MIN_RUNS
 from ..stats.seeds.best_of import BestOf
@@ -64,12 +63,12 @@ def best_of_line(best: BestOf) -> str:
 
 
 def results_seeds_table(results: Results) -> Table:
-    """`seeds_table` of `seeds_cells`; folded."""
+    """`seeds_table` of `seeds_cells`."""
     cells = {
         condition.name: seeds_of(records, results.references[records[0].config.task])
         for condition, records in seeds_cells(results).items()
     }
-    return replace(seeds_table(cells, caption=results.caption), folded=True)
+    return seeds_table(cells, caption=results.caption)
 
 
 def seeds_cells(results: Results) -> dict[Condition, list[RunRecord]]:
@@ -83,19 +82,14 @@ def seeds_cells(results: Results) -> dict[Condition, list[RunRecord]]:
     return cells
 
 
-def seeds_table(
-    cells: Mapping[str, tuple[Agreement, Ensembles]],
-    *,
-    title: str = "Seeds: agreement and ensembles",
-    caption: str = "",
-    notes: Sequence[str] = (),
-) -> Table:
+def seeds_table(cells: Mapping[str, tuple[Agreement, Ensembles]], *, caption: str = "") -> Table:
     """A row per cell. `cells`: name -> agreement and ensembles of its runs."""
     columns = ("Cell", "Runs", "Agreement", "Kappa", "Right with all", "with some", "with none", "Ensemble", "Gain")
     rows = [_row(name, *cell) for name, cell in cells.items()]
     measures = ", ".join(sorted({agreement.measure for agreement, _ in cells.values()}))
     return Table(
-        title=title,
+        title="Seeds: agreement and ensembles",
+        folded=True,
         columns=columns,
         rows=rows or [empty_row(columns, NOT_RUN)],
         caption=caption,
@@ -103,7 +97,6 @@ def seeds_table(
             f"Agreement{f': {measures}' * bool(measures)}; with 95% intervals over seeds and test examples, from three "
             "runs on and where they differ; shares in percent. Runs that collapsed are left out and counted.",
             f"Ensemble: of all runs. {ENSEMBLE_NOTE}",
-            *notes,
         ],
     )
 

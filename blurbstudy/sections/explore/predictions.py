@@ -41,19 +41,17 @@ class ExampleResult:
     error: float  # absolute error of a score; 0 for labels
 
 
-def example_results(
-    task: Task, reference: GoldReference, record: RunRecord, *, split: str = "test"
-) -> list[ExampleResult]:
-    """Every example of a split: labels in file order, scores by decreasing error.
+def example_results(task: Task, reference: GoldReference, record: RunRecord) -> list[ExampleResult]:
+    """Every test example: labels in file order, scores by decreasing error.
     Raises StudyError: the run has no predictions.
     """
-    if is_unscored(record, split):
+    if is_unscored(record, "test"):
         raise StudyError("this run's loss diverged, so it has no predictions; select another seed")
     if record.config.n_folds:
         raise StudyError(
             "this run's test examples are of all splits (a fold of resampled ones); select another setting"
         )
-    truth = reference.gold[split]
+    truth = reference.gold["test"]
     results = [
         ExampleResult(
             id=name,
@@ -62,7 +60,7 @@ def example_results(
             wrong=is_wrong(task, gold, predicted),
             error=_error(task, gold, predicted),
         )
-        for name, gold, predicted in zip(truth.ids, truth.gold, record.predictions[split], strict=True)
+        for name, gold, predicted in zip(truth.ids, truth.gold, record.predictions["test"], strict=True)
     ]
     return sorted(results, key=lambda result: -result.error)  # stable: labels stay in file order
 
@@ -84,8 +82,8 @@ def _error(task: Task, gold: str | float, predicted: str | float) -> float:
 
 
 @lru_cache(maxsize=2)
-def load_texts(task: Task, data: str, folder: str, split: str) -> dict[str, Example]:
-    """Example id -> example, from the data folder.
+def load_texts(task: Task, data: str, folder: str) -> dict[str, Example]:
+    """Example id -> test example, from the data folder.
     Raises DataError: the folder is missing, or has other files than the runs were trained on.
     """
     actual = data_fingerprint(task, Path(folder))
@@ -94,12 +92,12 @@ def load_texts(task: Task, data: str, folder: str, split: str) -> dict[str, Exam
             f"{folder}: has another version of {task.name} ({actual}) than these runs were trained on ({data}); set "
             "data to the folder with that version"
         )
-    return {example.id: example for example in read_split(task, folder, split=split)}
+    return {example.id: example for example in read_split(task, folder, split="test")}
 
 
-def group_texts(data: str, group: RunGroup, *, split: str = "test") -> dict[str, Example]:
+def group_texts(data: str, group: RunGroup) -> dict[str, Example]:
     """The texts of a group's task; `data` is 'mini' or the folder of the datasets. Raises as `load_texts`."""
-    return load_texts(group.task, group.data, str(data_folder(data).resolve()), split)
+    return load_texts(group.task, group.data, str(data_folder(data).resolve()))
 
 
 def example_html(task: Task, result: ExampleResult, example: Example) -> str:

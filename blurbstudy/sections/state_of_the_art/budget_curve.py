@@ -17,9 +17,7 @@ from .searches import Searched
 from .tables8_9 import search_caption
 
 
-def expected_figure(
-    study: Study[Parameters], searched: Searched, *, title: str = "Expected best dev score by the number of trials"
-) -> Figure:
+def expected_figure(study: Study[Parameters], searched: Searched) -> Figure:
     """Expected maximum by number of trials, with its 95% band; trials as points on the right."""
     panels = panels_of(searched)
     encoders = dict.fromkeys(encoder for by_encoder in panels.values() for encoder in by_encoder)
@@ -50,7 +48,7 @@ def expected_figure(
         "The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
-        title=title,
+        title="Expected best dev score by the number of trials",
         alt=_describe(panels),
         panels=figure_panels,
         keys=keys,
