@@ -7,7 +7,6 @@ stabilizers work alike. All dropout sites of the module use the recipe's rate.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -105,7 +104,8 @@ class AutoEncoder(nn.Module):
 
     def named_weights(self) -> dict[str, nn.Parameter]:
         """Every weight (P, ...) by the name that checkpoints use."""
-        depths: list[Any] = [self.embeddings, *self.layers, self.final_norm, self.constants]
+        modules = (self.embeddings, *self.layers, self.final_norm, self.constants)
+        depths = [module for module in modules if isinstance(module, DepthWeights)]
         return {name: weight for depth in depths for name, weight in depth.weights()}
 
     def _hidden_states(
