@@ -211,35 +211,30 @@ def points_figure(
     The axes of one metric are equal. They reach as far as our scores; other numbers beyond them are arrows at the edge.
     `paired`: with a line from each seed's point to that of the same seed in the next row.
     """
+    entries = [entry for points in panels.values() for entry in points]
     scores: dict[str, list[float | None]] = {}
-    for entry in (entry for points in panels.values() for entry in points):
+    for entry in entries:
         scores.setdefault(entry.metric, []).extend(entry.scores)
     axes = {metric: Scale.around(values, otherwise=(0, 100)) for metric, values in scores.items()}
-    left = names_width(entry.label for points in panels.values() for entry in points)
+    left = names_width(entry.label for entry in entries)
     columns = 3 if len(panels) > 4 or len(panels) == 3 else 2
+    width = NARROW if columns == 3 else WIDE
     figure_panels = [
-        _draw_seeds(
-            name, points, axes[points[0].metric], paired=paired, left=left, width=NARROW if columns == 3 else WIDE
-        )
+        _draw_seeds(name, points, axes[points[0].metric], paired=paired, left=left, width=width)
         for name, points in panels.items()
     ]
-    entries = [entry for points in panels.values() for entry in points]
     runs = [run for entry in entries for run in entry.runs.values()]
     several = any(len(entry.scores) > 1 for entry in entries)
+    has_trivial = any(entry.trivial is not None and entry.trivial in axes[entry.metric] for entry in entries)
+    has_paper = any(entry.paper is not None for entry in entries)
     keys = [
         (Key("a run (seed)", BLUE, "dot"), any(not gone and score is not None for score, gone in runs)),
         (Key("a collapsed run", VERMILION, "cross"), any(gone and score is not None for score, gone in runs)),
         (Key(NO_SCORE, VERMILION, "left"), any(score is None for score, _ in runs)),
         (Key("mean of the runs that did not collapse, if any", INK, "mean"), several),
         (Key("the same seed", GREY, dash=""), paired),
-        (
-            Key("trivial prediction", SOFT, dash="5 4"),
-            any(entry.trivial is not None and entry.trivial in axes[entry.metric] for entry in entries),
-        ),
-        (
-            Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", hollow=True),
-            any(entry.paper is not None for entry in entries),
-        ),
+        (Key("trivial prediction", SOFT, dash="5 4"), has_trivial),
+        (Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", hollow=True), has_paper),
     ]
     return Figure(
         title=title,
@@ -271,14 +266,10 @@ def _draw_seeds(
     elif trivial is not None:
         side = "◂ " if trivial < axis.low else "▸ "
         label += f" ({side}trivial: {minus(f'{trivial:.1f}')})"
-    positions: list[dict[object, tuple[float, float]]] = []
-    for middle, entry in zip(middles, points, strict=True):
-        positions.append(
-            {
-                seed: (panel.box_left if score is None else panel.across(score), middle + offset[seed])
-                for seed, (score, _) in entry.runs.items()
-            }
-        )
+    positions = [
+        {seed: (panel.box_left if x is None else panel.across(x), y + offset[seed]) for seed, (x, _) in runs.items()}
+        for y, runs in zip(middles, (entry.runs for entry in points), strict=True)
+    ]
     if paired:
         for above, below in zip(positions, positions[1:], strict=False):
             for seed in above.keys() & below.keys():
