@@ -13,9 +13,7 @@ Sentence = tuple[tuple[str, ...], list[str]]  # words and their typed tags
 
 def typed_corpus(types: Mapping[str, str], folder: Path) -> dict[str, list[Sentence]]:
     """Read the sentences of train and dev, tagged with the mentions of all tasks.
-
-    Args:
-        types: task -> type of its mentions, as {"BC5-chem": "CHEMICAL", ...}.
+    `types`: task -> type of its mentions, as {"BC5-chem": "CHEMICAL", ...}.
     """
     examples = {name: read_task(get_task(name), folder) for name in types}
     return {
@@ -26,12 +24,8 @@ def typed_corpus(types: Mapping[str, str], folder: Path) -> dict[str, list[Sente
 
 def merged_sentences(examples: Mapping[str, Sequence[Example]], *, split: str) -> list[Sentence]:
     """Merge the tags of the same sentences.
-
-    Args:
-        examples: type -> examples with the mentions of that type.
-
-    Raises:
-        DataError: the sentences differ, or mentions of two types overlap.
+    `examples`: type -> examples with the mentions of that type.
+    Raises DataError: the sentences differ, or mentions of two types overlap.
     """
     first, *others = examples.values()
     for other in others:
@@ -48,12 +42,8 @@ def merged_sentences(examples: Mapping[str, Sequence[Example]], *, split: str) -
 
 def merged_labels(labels: Mapping[str, Sequence[str]]) -> list[str]:
     """Merge untyped tags ("O B I") into typed tags ("O B-DISEASE I-DISEASE").
-
-    Args:
-        labels: type -> tags of the same sentences.
-
-    Raises:
-        DataError: a word is in mentions of two types.
+    `labels`: type -> tags of the same sentences.
+    Raises DataError: a word is in mentions of two types.
     """
     merged = []
     for number, sentence in enumerate(zip(*labels.values(), strict=True), 1):

@@ -35,11 +35,7 @@ EVALUATED_TYPES: Mapping[str, str] = {
 
 
 def get_model(name: str) -> BaselineModel:
-    """Return the model of that name.
-
-    Raises:
-        ParameterError: the name is unknown.
-    """
+    """Return the model of that name. Raises ParameterError: the name is unknown."""
     baseline = next((model for model in MODELS if model.name == name), None)
     if baseline is None:
         raise ParameterError(f"model={name!r} is unknown; {did_you_mean(name, [model.name for model in MODELS])}")
@@ -51,9 +47,7 @@ def evaluated_type(task: Task, labels: Collection[str]) -> str | None:
 
     It is None if the model does not have the task's type. The paper's scores of 3.60 (a gene model on chemicals) and
     6.73 (a chemical and disease model on genes) show that mentions of other types are evaluated, too.
-
-    Args:
-        labels: types of the model.
+    `labels`: types of the model.
     """
     mention_type = EVALUATED_TYPES.get(task.name)
     return mention_type if mention_type in labels else None

@@ -34,16 +34,11 @@ def load_model(source: Path | str) -> Language:
 
 
 def entity_types(nlp: Language) -> list[str]:
-    """Return the entity types of a model, sorted."""
     return sorted(nlp.get_pipe("ner").labels)
 
 
 def predicted_tags(nlp: Language, sentences: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the typed tags of each sentence, such as "O B-DISEASE I-DISEASE".
-
-    Args:
-        sentences: words of each sentence.
-    """
+    """Yield the typed tags of each sentence, such as "O B-DISEASE I-DISEASE". `sentences`: words of each sentence."""
     from spacy.tokens import Doc
 
     docs = (Doc(nlp.vocab, words=list(words)) for words in sentences)

@@ -62,7 +62,6 @@ class BaselineSpec:
         return fingerprint(self.identity)
 
     def folder(self) -> Path:
-        """Return the model's folder in the cache."""
         return cache_folder().absolute() / "baselines" / f"{self.name}-{self.seed}-{self.fingerprint}"
 
 

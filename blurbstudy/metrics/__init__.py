@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ParameterError, check_choice, count_of
-from .accuracy import ACCURACY, accuracy
-from .blurb_score import blurb_score, group_means
-from .class_scores import (
-    BALANCED_ACCURACY,
-    KAPPA,
-    LABEL_MACRO_F1,
-    MACRO_F1,
-    MCC,
-    counts_by_class,
-)
+from .accuracy import ACCURACY
+from .class_scores import BALANCED_ACCURACY, KAPPA, LABEL_MACRO_F1, MACRO_F1, MCC, counts_by_class
 from .conventions import Convention, scoring_conventions
 from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
-from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
+from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1
 from .entities import Mention, bio_to_io, decode_tags, io_to_bio
 from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, entity_terms_by_type, io_ceiling
 from .metric import Metric
-from .micro_f1 import MICRO_F1, micro_f1
+from .micro_f1 import MICRO_F1
 from .pearson import PEARSON, is_correlated, pearson
-from .pico_f1 import PICO_F1, pico_f1, pico_terms
+from .pico_f1 import PICO_F1, pico_terms
 from .ranking import RANKINGS, Ranking
 from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
@@ -70,10 +62,8 @@ def precision_recall_f1(
     metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()
 ) -> PrecisionRecallF1:
     """Precision, recall, F1 and their counts, by a metric that pools counts over all examples (COUNTING).
-
-    Raises:
-        ParameterError: as `score`, or the metric has no single precision (accuracy, pearson, pico_f1,
-            example_based_f1).
+    Raises ParameterError: as `score`, or the metric has no single precision (accuracy, pearson, pico_f1,
+    example_based_f1).
     """
     chosen = _checked(metric, gold, predicted)
     if metric not in COUNTING:

@@ -9,11 +9,6 @@ import numpy as np
 from .metric import Metric, ratio
 
 
-def accuracy(gold: Sequence, predicted: Sequence) -> float:
-    """Fraction from 0 to 1."""
-    return ACCURACY.score(gold, predicted)
-
-
 def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = ()) -> np.ndarray:
     """1 or 0 for a correct or wrong prediction, and 1: (examples, 2)."""
     right = [float(g == p) for g, p in zip(gold, predicted, strict=True)]
@@ -21,7 +16,6 @@ def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str]
 
 
 def accuracy_from_sums(sums: np.ndarray) -> np.ndarray:
-    """Accuracy (...) from sums of terms (..., 2)."""
     return ratio(sums[..., 0], sums[..., 1])
 
 

@@ -14,16 +14,16 @@ from .metric import Metric, ratio
 
 def class_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = ()) -> np.ndarray:
     """Counts of each example: (examples, 3 x classes).
-
-    Args:
-        positives: the classes, in the order of the terms; without, those of gold and predictions.
+    `positives`: the classes, in the order of the terms; without, those of gold and predictions.
     """
     return _terms([{str(g)} for g in gold], [{str(p)} for p in predicted], positives)
 
 
 def label_set_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
     """The same of label sets, joined by commas; every label is a class."""
-    gold_sets, predicted_sets = ([set(filter(None, str(one).split(","))) for one in side] for side in (gold, predicted))
+    gold_sets, predicted_sets = (
+        [set(filter(None, str(labels).split(","))) for labels in side] for side in (gold, predicted)
+    )
     return _terms(gold_sets, predicted_sets, positives)
 
 
@@ -38,9 +38,7 @@ def counts_by_class(
     gold: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str], sets: bool = False
 ) -> np.ndarray:
     """COUNTS of each example by label: (examples, labels, 4).
-
-    Args:
-        sets: gold and predictions are label sets, joined by commas.
+    `sets`: gold and predictions are label sets, joined by commas.
     """
     terms = (label_set_terms if sets else class_terms)(gold, predicted, labels)
     return terms.reshape(len(gold), len(labels), 3)[..., [0, 1, 0, 2]]

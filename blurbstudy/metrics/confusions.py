@@ -15,7 +15,6 @@ Confusions = dict[tuple[str, str], int]
 
 
 def label_confusions(gold: Sequence[str], predicted: Sequence[str]) -> Confusions:
-    """Of labels."""
     return dict(Counter(zip(gold, predicted, strict=True)).most_common())
 
 
@@ -26,6 +25,6 @@ def entity_confusions(gold: Sequence[str], predicted: Sequence[str]) -> Confusio
         right = set(expected).intersection(actual)
         types = {mention[:2]: mention.type for mention in actual if mention not in right}
         counts.update((mention.type, mention.type) for mention in right)
-        counts.update((one.type, types.pop(one[:2], NO_ENTITY)) for one in expected if one not in right)
+        counts.update((mention.type, types.pop(mention[:2], NO_ENTITY)) for mention in expected if mention not in right)
         counts.update((NO_ENTITY, kind) for kind in types.values())
     return dict(counts.most_common())

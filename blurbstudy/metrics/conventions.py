@@ -103,9 +103,7 @@ def scoring_conventions(
 
 def truncate(labels: Sequence[str], kept_words: Sequence[int | None]) -> list[str]:
     """The tags of each sentence's first `kept_words` words.
-
-    Raises:
-        ParameterError: the numbers of sentences differ, or a number is negative.
+    Raises ParameterError: the numbers of sentences differ, or a number is negative.
     """
     if len(labels) != len(kept_words):
         raise ParameterError(

@@ -53,5 +53,4 @@ def scores_from_counts(sums: np.ndarray) -> PrecisionRecallF1:
 
 
 def count_terms(rows: list[tuple[int, int, int, int]]) -> np.ndarray:
-    """COUNTS of each example as terms (examples, 4)."""
     return np.asarray(rows, np.float64).reshape(len(rows), len(COUNTS))

@@ -14,18 +14,8 @@ from .counts import count_terms, f1_from_counts, harmonic_mean
 from .metric import Metric, ratio
 
 
-def document_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str] = ()) -> float:
-    """Micro F1 over documents and labels, a fraction.
-
-    Args:
-        gold: documents as labels joined by commas, "" for none; predicted likewise.
-        positives: the labels that count (default: all).
-    """
-    return DOCUMENT_F1.score(gold, predicted, positives=positives)
-
-
 def document_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """COUNTS of each document's labels: (documents, 4)."""
+    """COUNTS of each document's labels, joined by commas: (documents, 4); of the positives, or of all."""
     rows = []
     for truth, guess in _label_sets(gold, predicted, positives):
         shared = len(truth & guess)
@@ -33,17 +23,12 @@ def document_terms(gold: Sequence[str], predicted: Sequence[str], positives: Seq
     return count_terms(rows)
 
 
-def example_based_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str] = ()) -> float:
-    """BLUE's example-based F1, a fraction.
+def example_based_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
+    """Precision, recall and 1 of each document, zeros without gold labels: (documents, 3).
 
     A document without predicted labels has precision 0. Recall is undefined without gold labels: BLUE's test set (315
     documents) has no such document, but 53 of BLURB's 371 are. They are left out here, whatever is predicted for them.
     """
-    return EXAMPLE_BASED_F1.score(gold, predicted, positives=positives)
-
-
-def example_based_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """Precision, recall and 1 of each document, zeros without gold labels: (documents, 3)."""
     rows = []
     for truth, guess in _label_sets(gold, predicted, positives):
         shared = len(truth & guess)

@@ -30,12 +30,8 @@ class Mention(NamedTuple):
 
 def decode_tags(tags: Sequence[str], *, scheme: str = "strict") -> list[Mention]:
     """The mentions of one sentence, from left to right and without overlap.
-
-    Args:
-        scheme: key of DECODERS.
-
-    Raises:
-        ParameterError: the scheme is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
+    `scheme`: key of DECODERS.
+    Raises ParameterError: the scheme is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
     """
     check_choice("scheme", scheme, DECODERS)
     b_splits, i_begins = DECODERS[scheme]
@@ -64,9 +60,7 @@ DECODERS: dict[str, tuple[bool, bool]] = {"strict": (True, False), "default": (T
 
 def gold_label(tags: Sequence[str], mentions: Sequence[Mention], *, words: bool = False) -> str:
     """The gold label of a sentence: its tags, followed by the mentions unless the tags express them.
-
-    Args:
-        words: the mentions are of one word each, for `gold_words`.
+    `words`: the mentions are of one word each, for `gold_words`.
     """
     joined = " ".join(tags)
     if list(mentions) == (gold_words(joined) if words else decode_tags(tags)):
@@ -108,9 +102,7 @@ def bio_to_io(tags: Sequence[str]) -> list[str]:
 
 def io_to_bio(tags: Sequence[str], *, scheme: str = "io") -> list[str]:
     """Strict BIO tags of the same mentions, of IO tags those of each maximal run of one type.
-
-    Args:
-        scheme: of `tags`, key of DECODERS.
+    `scheme`: of `tags`, key of DECODERS.
     """
     bio = [OUTSIDE] * len(tags)
     for start, end, kind in decode_tags(tags, scheme=scheme):
@@ -124,11 +116,7 @@ def _tag(prefix: str, kind: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_tag(tag: str) -> tuple[str, str]:
-    """(prefix, type) of a tag.
-
-    Raises:
-        ParameterError: it is not O, B, I, B-TYPE or I-TYPE.
-    """
+    """(prefix, type) of a tag. Raises ParameterError: it is not O, B, I, B-TYPE or I-TYPE."""
     prefix, _, kind = tag.partition("-")
     if prefix not in ("B", "I") and tag != OUTSIDE:
         raise ParameterError(f"tag {tag[:MAX_QUOTED]!r} is unknown; expected O, B, I, B-TYPE or I-TYPE")
@@ -138,9 +126,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 def tag_pairs(gold: Sequence[str], predicted: Sequence[str]) -> list[tuple[list[str], list[str]]]:
     """(gold, predicted) tags of each sentence, split from strings such as "O B I"; mentions that gold lists are left
     out.
-
-    Raises:
-        ParameterError: a sentence is not a string, or its numbers of gold and predicted tags differ.
+    Raises ParameterError: a sentence is not a string, or its numbers of gold and predicted tags differ.
     """
     pairs = []
     for i, (truth, guess) in enumerate(zip(gold, predicted, strict=True)):

@@ -20,11 +20,7 @@ def entity_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
 def entity_terms(
     gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = (), *, scheme: str = "strict"
 ) -> np.ndarray:
-    """COUNTS of each sentence's mentions: (sentences, 4).
-
-    Args:
-        scheme: key of entities.DECODERS.
-    """
+    """COUNTS of each sentence's mentions: (sentences, 4). `scheme`: key of entities.DECODERS."""
     rows = []
     for expected, actual in mention_pairs(gold, predicted, scheme=scheme):
         shared = len(set(expected).intersection(actual))
@@ -34,13 +30,13 @@ def entity_terms(
 
 def entity_terms_by_type(gold: Sequence[str], predicted: Sequence[str], types: Sequence[str]) -> np.ndarray:
     """COUNTS of each sentence's mentions of each type under strict BIO: (sentences, types, 4)."""
-    places = {kind: i for i, kind in enumerate(types)}
+    index_of = {kind: i for i, kind in enumerate(types)}
     terms = np.zeros((len(gold), len(types), len(COUNTS)))
     for row, (expected, actual) in zip(terms, mention_pairs(gold, predicted), strict=True):
         shared = set(expected).intersection(actual)
         for side, group in enumerate((shared, expected, shared, actual)):
             for mention in group:
-                row[places[mention.type], side] += 1
+                row[index_of[mention.type], side] += 1
     return terms
 
 

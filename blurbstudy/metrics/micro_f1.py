@@ -11,16 +11,9 @@ from .counts import count_terms, f1_from_counts
 from .metric import Metric
 
 
-def micro_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Micro F1, a fraction. Examples of other classes, such as "false", count only if a positive class is predicted."""
-    return MICRO_F1.score(gold, predicted, positives=positives)
-
-
 def micro_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """COUNTS of each example: (examples, 4).
-
-    Raises:
-        ParameterError: `positives` is empty.
+    """COUNTS of each example: (examples, 4). Other classes, such as "false", count only if a positive one is predicted.
+    Raises ParameterError: `positives` is empty.
     """
     if not positives:
         raise ParameterError("micro_f1 needs positive classes; give positives=(label, ...)")

@@ -12,16 +12,9 @@ from .entities import gold_words, tag_pairs
 from .metric import Metric
 
 
-def pico_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Macro F1 over the positive tags, a fraction; a class absent from both sides counts as 0."""
-    return PICO_F1.score(gold, predicted, positives=positives)
-
-
 def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
     """COUNTS of each sentence's words, by class in the order of `positives`: (sentences, classes x 4).
-
-    Raises:
-        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
+    Raises ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
     """
     if not positives:
         raise ParameterError("pico_f1 needs positive tags; give positives=(tag, ...)")
@@ -37,7 +30,7 @@ def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
 
 
 def pico_from_sums(sums: np.ndarray) -> np.ndarray:
-    """Macro F1 (...) from sums of terms (..., classes x 4)."""
+    """Macro F1 (...) from sums of terms (..., classes x 4); a class absent from both sides counts as 0."""
     return f1_from_counts(_by_class(sums)).mean(axis=-1)
 
 

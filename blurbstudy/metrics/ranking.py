@@ -36,9 +36,6 @@ class Ranking:
         pairs = n_positive * n_negative
         won = (new_negative * (positive - new_positive / 2)).sum(axis=-1)  # a tie is half a win
         precision = np.divide(positive, predicted, out=np.zeros_like(positive), where=predicted > 0)
-        values = {
-            "roc_auc": (won, pairs),
-            "average_precision": ((new_positive * precision).sum(axis=-1), n_positive),
-        }
+        values = {"roc_auc": (won, pairs), "average_precision": ((new_positive * precision).sum(axis=-1), n_positive)}
         with np.errstate(invalid="ignore", divide="ignore"):
             return {name: np.where(pairs > 0, part / total, np.nan) for name, (part, total) in values.items()}

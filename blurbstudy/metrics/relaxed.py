@@ -20,11 +20,7 @@ from .metric import Metric
 def relaxed_terms(
     gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = (), *, rule: str = "any"
 ) -> np.ndarray:
-    """COUNTS of each sentence's mentions under strict BIO: (sentences, 4).
-
-    Args:
-        rule: key of RULES.
-    """
+    """COUNTS of each sentence's mentions under strict BIO: (sentences, 4). `rule`: key of RULES."""
     rows = []
     for expected, actual in mention_pairs(gold, predicted):
         gold_matched, predicted_matched = RULES[rule](expected, actual) if expected and actual else (0, 0)

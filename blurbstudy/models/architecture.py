@@ -89,7 +89,6 @@ class Architecture:
         return embeddings + self.n_layers * (4 * w * w + 2 * w * f + 9 * w + f)
 
     def with_layers(self, n_layers: int) -> Architecture:
-        """The same encoder with its lowest `n_layers` layers only."""
         return dataclasses.replace(self, n_layers=n_layers)
 
     def to_dict(self) -> JsonObject:
@@ -122,9 +121,7 @@ class Architecture:
 
 def architecture_from_config(config: JsonMapping, where: str) -> Architecture:
     """The architecture that a config.json describes; `where` names it in errors.
-
-    Raises:
-        CheckpointError: transformers has no such encoder, or it has a feature that encoder.py does not support.
+    Raises CheckpointError: transformers has no such encoder, or it has a feature that encoder.py does not support.
     """
     family = config.get("model_type", _family_by_sizes(config))
     if not isinstance(family, str) or family not in FAMILIES:
@@ -159,10 +156,8 @@ def architecture_from_config(config: JsonMapping, where: str) -> Architecture:
 
 def auto_architecture(config: JsonMapping, where: str) -> Architecture:
     """The architecture of any other encoder of transformers; `where` names it in errors.
-
-    Raises:
-        CheckpointError: transformers has no such encoder; or its layers cannot be separated, its output depends on
-            padding, or it has no word embeddings.
+    Raises CheckpointError: transformers has no such encoder; or its layers cannot be separated, its output depends on
+    padding, or it has no word embeddings.
     """
     from .auto.introspection import module_layout  # with torch
     from .auto.module import IGNORED_CONFIG_KEYS, check_family, configuration, shapes

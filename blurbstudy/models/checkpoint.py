@@ -48,9 +48,7 @@ class Checkpoint:
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The checkpoint's fast tokenizer (transformers).
-
-        Raises:
-            CheckpointError: there is none, it has no special token before a text, or more entries than embeddings.
+        Raises CheckpointError: there is none, it has no special token before a text, or more entries than embeddings.
         """
         from transformers import AutoTokenizer
 
@@ -99,15 +97,12 @@ class Checkpoint:
         return fingerprint("\n".join(lines))
 
     def with_layers(self, n_layers: int) -> Checkpoint:
-        """The same checkpoint with its lowest `n_layers` layers only; weights are shared."""
         return replace(self, architecture=self.architecture.with_layers(n_layers))
 
 
 def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
     """An encoder from a checkpoint directory or Hub id.
-
-    Raises:
-        CheckpointError: no such checkpoint; an unsupported family; weights missing, corrupt or of another shape.
+    Raises CheckpointError: no such checkpoint; an unsupported family; weights missing, corrupt or of another shape.
     """
     folder = checkpoint_folder(path_or_id)
     return checkpoint_of(folder, read_weights(folder))
@@ -115,9 +110,7 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
 
 def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
     """The encoder among the tensors of a checkpoint directory, which may hold a head as well.
-
-    Raises:
-        CheckpointError: an unsupported family; weights missing or of another shape.
+    Raises CheckpointError: an unsupported family; weights missing or of another shape.
     """
     architecture = read_architecture(folder)
     try:
@@ -154,7 +147,6 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
 
 
 def _adds_first_token(tokenizer: PreTrainedTokenizerFast) -> bool:
-    """Whether the tokenizer adds a special token before a text."""
     encoding = tokenizer("a", return_special_tokens_mask=True)
     return len(encoding["input_ids"]) > 1 and bool(encoding["special_tokens_mask"][0])
 
@@ -194,9 +186,7 @@ def export_checkpoint(
 
 def random_checkpoint(architecture: Architecture, *, seed: int = 0, pooler: bool | None = None) -> Checkpoint:
     """An untrained encoder, initialized as BERT (N(0, 0.02)), to start pretraining from.
-
-    Args:
-        pooler: whether it has one; None: only BERT has.
+    `pooler`: whether it has one; None: only BERT has.
     """
     generator = torch.Generator().manual_seed(seed)
     parameters = shapes(architecture)

@@ -37,9 +37,7 @@ CASED_THRESHOLD = 0.01  # fraction of entries with capitals above which a vocabu
 
 def checkpoint_folder(path_or_id: Path | str) -> Path:
     """The directory of a checkpoint; a Hub id is downloaded once into Hugging Face's cache.
-
-    Raises:
-        CheckpointError: no such directory, no config.json in it, or the Hub id cannot be downloaded.
+    Raises CheckpointError: no such directory, no config.json in it, or the Hub id cannot be downloaded.
     """
     folder = Path(path_or_id)
     if folder.is_dir():
@@ -65,9 +63,9 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
 
 def describe_other_weights(folder: Path) -> str:
     """What a folder without weights of ours holds instead, and what to do; '' if nothing known."""
-    for pattern, what in OTHERS.items():
-        if found := sorted(folder.glob(pattern)):
-            return what.replace("{found}", str(found[0].parent)).replace("DIR", str(folder), 1)
+    for pattern, advice in OTHERS.items():
+        if matches := sorted(folder.glob(pattern)):
+            return advice.replace("{found}", str(matches[0].parent)).replace("DIR", str(folder), 1)
     return ""
 
 

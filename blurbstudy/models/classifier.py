@@ -112,7 +112,6 @@ class Classifier(nn.Module):
         return [[self.embeddings], *([layer] for layer in self.layers), last]
 
     def depth_parameters(self) -> Iterator[DepthParameter]:
-        """Every parameter with its depth, embeddings first."""
         names = {id(parameter): name for name, parameter in self.named_parameters()}
         for depth, modules in enumerate(self.depths()):
             for module in modules:
@@ -138,11 +137,9 @@ class Classifier(nn.Module):
                 parameter.data[member].copy_(checkpoint.weights[f"pooler.{name}"])
 
     def reinitialize(self, module: nn.Module, member: int, *, generator: torch.Generator) -> None:
-        """Draws one member's weights of a part of the model anew."""
         reinitialize(module, member, generator=generator)
 
     def keep_members(self, members: Sequence[int]) -> None:
-        """Keeps only these members; gradients are dropped."""
         for parameter in self.parameters():
             index = torch.tensor(members, device=parameter.device, dtype=torch.int64)
             parameter.data = parameter.data.index_select(0, index)
@@ -168,9 +165,7 @@ class Classifier(nn.Module):
 
     def member_weights(self, member: int, full_word_embeddings: Tensor | None = None) -> dict[str, Tensor]:
         """One member's encoder and BERT pooler by checkpoint names.
-
-        Args:
-            full_word_embeddings: (vocabulary, width) all word embeddings, where only some rows were trained.
+        `full_word_embeddings`: (vocabulary, width) all word embeddings, where only some rows were trained.
         """
         weights = {name: p.data[member].cpu().clone() for name, p in self.encoder.named_weights().items()}
         if self.rows is not None and full_word_embeddings is not None:

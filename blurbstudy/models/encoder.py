@@ -18,9 +18,7 @@ from .rng import DropoutStream
 
 class Embeddings(nn.Module):
     """Sum of word, position and token type embeddings, normalized; ELECTRA's are then projected to the layers' width.
-
-    Args:
-        rows: rows of the word embeddings that are trained; ids in a batch are indices of these rows.
+    `rows`: rows of the word embeddings that are trained; ids in a batch are indices of these rows.
     """
 
     def __init__(self, members: int, architecture: Architecture, rows: int) -> None:

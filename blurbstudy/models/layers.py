@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 
 from .onednn_linear import onednn_linear, onednn_linear_gelu
 from .packing import NO_ROUNDING_BELOW, Block, PackedBatch, QueryBlock, QueryRows
@@ -69,11 +70,15 @@ class LayerNorm(nn.Module):
         return torch.addcmul(self.bias.unsqueeze(1), normed, self.weight.unsqueeze(1))
 
 
+class _DropoutContext(BackwardCFunction):
+    scale: float
+
+
 class _DropoutAdd(torch.autograd.Function):
     """residual + x * mask * scale in one pass over memory, forward and backward."""
 
     @staticmethod
-    def forward(ctx: Any, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:
+    def forward(ctx: _DropoutContext, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(mask)
         ctx.scale = scale
         if mask.device.type == "cpu":  # on a GPU operands are cast as they are read
@@ -81,7 +86,7 @@ class _DropoutAdd(torch.autograd.Function):
         return torch.addcmul(residual, x, mask, value=scale)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: _DropoutContext, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (mask,) = ctx.saved_tensors
         return grad, (grad * mask).mul_(ctx.scale), None, None
 
@@ -131,9 +136,7 @@ class Attention(nn.Module):
         query_hidden: Tensor | None = None,
     ) -> Tensor:
         """(P, tokens, width) -> the same shape, or (P, queries, width) at the query rows only.
-
-        Args:
-            query_hidden: (P, queries, width) hidden states of the query rows; with `queries`.
+        `query_hidden`: (P, queries, width) hidden states of the query rows; with `queries`.
         """
         width = hidden.shape[-1]
         query_blocks: Sequence[QueryBlock | None]
@@ -232,16 +235,21 @@ def _pad_input(packed: Tensor, block: Block | QueryBlock) -> Tensor:
     return packed if block.gather_index is None else PadInput.apply(packed, block)  # pyright: ignore[reportReturnType]
 
 
+class _PaddingContext(BackwardCFunction):
+    block: Any  # Block | QueryBlock
+    positions: int
+
+
 class PadInput(torch.autograd.Function):
     """Packed rows to the positions of a padded block: (rows, width) -> (positions, width). Padding holds any row."""
 
     @staticmethod
-    def forward(ctx: Any, packed: Tensor, block: Block | QueryBlock) -> Tensor:
+    def forward(ctx: _PaddingContext, packed: Tensor, block: Block | QueryBlock) -> Tensor:
         ctx.block = block
         return packed.index_select(0, block.gather_index)  # pyright: ignore[reportArgumentType]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _PaddingContext, grad: Tensor) -> tuple[Tensor, None]:
         block = ctx.block
         out = grad.new_zeros(block.rows, grad.shape[1])
         return out.index_copy_(0, block.scatter_index, grad.index_select(0, block.pad_index)), None
@@ -251,14 +259,14 @@ class UnpadInput(torch.autograd.Function):
     """The inverse of PadInput: (positions, width) -> (rows, width); rows without a token are 0."""
 
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, block: Block | QueryBlock) -> Tensor:
+    def forward(ctx: _PaddingContext, padded: Tensor, block: Block | QueryBlock) -> Tensor:
         ctx.block, ctx.positions = block, padded.shape[0]
         out = padded.new_zeros(block.rows, padded.shape[1])
         rows = padded.index_select(0, block.pad_index)  # pyright: ignore[reportArgumentType]
         return out.index_copy_(0, block.scatter_index, rows)  # pyright: ignore[reportArgumentType]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _PaddingContext, grad: Tensor) -> tuple[Tensor, None]:
         block = ctx.block
         out = grad.new_zeros(ctx.positions, grad.shape[1])
         return out.index_copy_(0, block.pad_index, grad.index_select(0, block.scatter_index)), None

@@ -69,7 +69,6 @@ class QueryRows:
     blocks: tuple[QueryBlock, ...]  # one per block of the batch
 
     def to(self, device: torch.device) -> QueryRows:
-        """The same on another device."""
         return replace(
             self, rows=self.rows.to(device), blocks=tuple(_to_device(block, device) for block in self.blocks)
         )
@@ -95,7 +94,6 @@ class PackedBatch:
     pairs: SentencePairs | None = None  # each two sequences, as given, are the texts of a pair with one target
 
     def to(self, device: torch.device) -> PackedBatch:
-        """The same batch on another device."""
         if device.type == "cpu":
             return self
         blocks = tuple(_to_device(block, device) for block in self.blocks)
@@ -104,7 +102,6 @@ class PackedBatch:
 
 
 def _to_device(part: T, device: torch.device) -> T:
-    """A dataclass with its tensors on another device."""
     tensors = {name: value.to(device) for name, value in vars(part).items() if isinstance(value, Tensor)}
     return replace(part, **tensors)  # type: ignore[type-var]
 
@@ -274,7 +271,6 @@ def _single_member_blocks(lengths: Sequence[int], chunks: Sequence[Chunk]) -> tu
 
 
 def _shared_block(lengths: Sequence[Sequence[int]], chunks: Sequence[Sequence[Chunk]], tokens: int) -> Block:
-    """One block for all sequences of all members."""
     parts = tuple((m, chunk.first, chunk) for m, member in enumerate(chunks) for chunk in member)
     return _block(lengths, parts, rows=len(lengths) * tokens, stride=tokens)
 

@@ -26,10 +26,7 @@ PROJECTION = {
     "embeddings.projection.weight": "embeddings_project.weight",
     "embeddings.projection.bias": "embeddings_project.bias",
 }
-POOLER = {
-    "pooler.dense.weight": "pooler.dense.weight",
-    "pooler.dense.bias": "pooler.dense.bias",
-}
+POOLER = {"pooler.dense.weight": "pooler.dense.weight", "pooler.dense.bias": "pooler.dense.bias"}
 # Query, key and value are one matrix here, so that one product replaces three.
 LAYER = {
     "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),

@@ -31,9 +31,7 @@ SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 def write_weights(state: dict[str, Tensor], folder: Path, *, shard_bytes: int = 0) -> None:
     """Writes tensors to one file, or to shards and their index; earlier weights in the folder are deleted.
-
-    Args:
-        shard_bytes: largest total size of a shard's tensors (a larger tensor gets a shard of its own); 0: one file.
+    `shard_bytes`: largest total size of a shard's tensors (a larger tensor gets a shard of its own); 0: one file.
     """
     from huggingface_hub import save_torch_state_dict
 
@@ -49,9 +47,7 @@ def delete_other_weights(folder: Path, *, keep: Collection[str]) -> None:
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of a checkpoint.
-
-    Raises:
-        CheckpointError: there are no weights; a file is missing, corrupt or does not match the index.
+    Raises CheckpointError: there are no weights; a file is missing, corrupt or does not match the index.
     """
     state: dict[str, Tensor] = {}
     for file, expected in weight_files(folder).items():
@@ -82,9 +78,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
     """File -> the tensors that the index lists for it; None for a single file.
-
-    Raises:
-        CheckpointError: there are no weights; the index is invalid or does not match the shards.
+    Raises CheckpointError: there are no weights; the index is invalid or does not match the shards.
     """
     for name in WEIGHT_FILES:
         if (folder / name).exists():

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from .checkpoints import delete_checkpoints, latest_checkpoint
     from .config import PretrainingConfig, pretraining_config
     from .corpus.corpus import Corpus
-    from .encoder_cache import pretrained_encoder
     from .loop import PRETRAINER_REVISION, Callbacks, TrainingOptions
     from .objectives.registry import OBJECTIVES, get_objective
     from .output_folder import CHECKPOINTS_FOLDER, RECORD_FILE, intermediate_folder, is_published
@@ -22,7 +21,6 @@ __getattr__ = lazy_names(
         ".checkpoints": ["delete_checkpoints", "latest_checkpoint"],
         ".config": ["PretrainingConfig", "pretraining_config"],
         ".corpus.corpus": ["Corpus"],
-        ".encoder_cache": ["pretrained_encoder"],
         ".loop": ["PRETRAINER_REVISION", "Callbacks", "TrainingOptions"],
         ".objectives.registry": ["OBJECTIVES", "get_objective"],
         ".output_folder": ["CHECKPOINTS_FOLDER", "RECORD_FILE", "intermediate_folder", "is_published"],

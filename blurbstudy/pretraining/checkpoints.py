@@ -53,7 +53,6 @@ class TrainingProgress:
             _require_type(number, int, float)
 
     def to_dict(self) -> JsonObject:
-        """Return plain values."""
         return dict(self.__dict__)
 
 
@@ -70,9 +69,7 @@ class Checkpoint:
 @contextlib.contextmanager
 def output_lock(out: Path) -> Iterator[None]:
     """Create `out` and let only this process write to it; if nothing was written, remove it again.
-
-    Raises:
-        ParameterError: another process is writing to it.
+    Raises ParameterError: another process is writing to it.
     """
     folder = out / CHECKPOINTS_FOLDER
     with contextlib.ExitStack() as stack:
@@ -97,7 +94,6 @@ def clear_checkpoints(out: Path) -> None:
 
 
 def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
-    """Write the points of the curve so far."""
     with disk_errors(out, DISK_HINT):
         (out / CURVE_FILE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
@@ -126,9 +122,7 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
 
 def latest_checkpoint(out: Path) -> Checkpoint | None:
     """Read the newest intact checkpoint; None if there is none.
-
-    Raises:
-        ParameterError: a checkpoint is of 0.1.0, whose settings have other names.
+    Raises ParameterError: a checkpoint is of 0.1.0, whose settings have other names.
     """
     folders = _folders(out)
     if former := next(filter(_is_former, folders), None):
@@ -146,9 +140,7 @@ def delete_checkpoints(out: Path) -> None:
 
 def check_resumable(saved: JsonMapping, current: JsonMapping, *, out: Path) -> None:
     """Check that a run is resumed with the settings it was started with. Names missing in `current` are ignored.
-
-    Raises:
-        ParameterError: a setting differs.
+    Raises ParameterError: a setting differs.
     """
     for name, value in current.items():
         if saved.get(name) == value:
@@ -170,7 +162,6 @@ def _difference(saved: JsonMapping, current: JsonMapping) -> str:
 
 
 def _folders(out: Path) -> list[Path]:
-    """Folders of checkpoints, newest first."""
     return sorted((out / CHECKPOINTS_FOLDER).glob("step-*"), reverse=True)
 
 

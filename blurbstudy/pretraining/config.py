@@ -69,7 +69,6 @@ class PretrainingConfig:
             raise ParameterError(f"width={self.width} must be a multiple of n_heads={self.n_heads}")
 
     def architecture(self, family: str, vocab_size: int, *, pad_id: int = 0) -> Architecture:
-        """Build the encoder's architecture for a vocabulary of that size."""
         sizes = {name: getattr(self, name) for name in _SIZES}
         try:
             return Architecture(family=family, vocab_size=vocab_size, pad_id=pad_id, **sizes)
@@ -77,7 +76,6 @@ class PretrainingConfig:
             raise ParameterError(str(error)) from None
 
     def to_dict(self) -> JsonObject:
-        """Return the settings as plain values."""
         return dataclasses.asdict(self)
 
 
@@ -113,13 +111,9 @@ _BOUNDS = {
 
 def pretraining_config(name_or_file: str | Path | JsonMapping, objective: str | None = None) -> PretrainingConfig:
     """Load a configuration by the name of a file in configs/, by the path of a YAML file, or from plain values.
-
-    Args:
-        objective: apply the overrides in this objective's block, such as `electra: {generator_size: 0.33}`; None:
-            apply none.
-
-    Raises:
-        ParameterError: unknown configuration or objective, unknown or missing field, or a value out of bounds.
+    `objective`: apply the overrides in this objective's block, such as `electra: {generator_size: 0.33}`; None: apply
+    none.
+    Raises ParameterError: unknown configuration or objective, unknown or missing field, or a value out of bounds.
     """
     if objective is not None:
         check_choice("objective", objective, OBJECTIVE_NAMES)

@@ -36,7 +36,6 @@ class ProcessGroup:
         return device
 
     def all_reduce_sum(self, values: Tensor) -> Tensor:
-        """Sum the values over all processes, in place."""
         if self.world_size > 1:
             torch.distributed.all_reduce(values)
         return values
@@ -49,7 +48,6 @@ class ProcessGroup:
         return nn.parallel.DistributedDataParallel(model, device_ids=device_ids)
 
     def barrier(self) -> None:
-        """Wait until all processes get here."""
         if self.world_size > 1:
             torch.distributed.barrier()
 

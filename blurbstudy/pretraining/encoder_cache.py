@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..config import JsonObject, fingerprint
 from ..filesystem import ensure_directory
@@ -23,7 +22,6 @@ from .objectives.registry import get_objective
 from .output_folder import is_published
 from .pretrainer import pretrain
 
-CORPUS_FILE = "corpus.jsonl"  # in the folder of mini-BLURB
 SAVE_EVERY = 120.0  # seconds between two checkpoints
 
 
@@ -65,36 +63,6 @@ class EncoderRequest:
         name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{fingerprint(identity)}"
         shipped = ENCODERS / name
         return shipped if is_published(shipped) else cache_folder().absolute() / "encoders" / name
-
-
-def pretrained_encoder(
-    objective: str,
-    *,
-    config: str | Path = "mini",
-    data_folder: Path,
-    corpus: Sequence[Path | str] = (),
-    seed: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
-    **fields: Any,
-) -> Path:
-    """Return the checkpoint directory of an encoder pretrained on `corpus`; pretrain it now unless it is cached.
-
-    Args:
-        objective: a name in OBJECTIVES.
-        config: a name in configs/, or a YAML file.
-        corpus: files; none: `data_folder`/corpus.jsonl.
-        on_progress: called with (steps done, steps); not called if the encoder is cached.
-        fields: further fields of EncoderRequest.
-
-    Raises:
-        ParameterError: unknown objective or configuration.
-        DataError: the corpus cannot be read.
-    """
-    files = tuple(map(str, corpus)) or (str(Path(data_folder) / CORPUS_FILE),)
-    request = EncoderRequest(
-        objective=get_objective(objective).name, corpus=files, config=str(config), seed=seed, **fields
-    )
-    return make_encoder(request, on_progress=on_progress)
 
 
 def make_encoder(

@@ -17,12 +17,7 @@ ALL_SUMS = tuple(dict.fromkeys(name for pair in METRICS.values() for name in pai
 
 
 def local_batches(
-    batches: Sequence[Batch],
-    group: ProcessGroup,
-    *,
-    micro_batch_tokens: int,
-    n_heads: int,
-    device: torch.device = CPU,
+    batches: Sequence[Batch], group: ProcessGroup, *, micro_batch_tokens: int, n_heads: int, device: torch.device = CPU
 ) -> list[Batch]:
     """Split the batches and return the parts of this process; none if there are more processes than sequences."""
     parts: list[Batch] = []
@@ -43,9 +38,7 @@ def evaluate(
     autocast: Callable[[], AbstractContextManager],
 ) -> dict[str, float]:
     """Compute the model's METRICS over the batches of all processes.
-
-    Args:
-        batches: this process's part, from `local_batches`.
+    `batches`: this process's part, from `local_batches`.
     """
     sums: Counter[str] = Counter()
     for batch in batches:

@@ -81,7 +81,6 @@ class PretrainingRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were taken."""
         return self.step == self.config.steps
 
     def to_dict(self) -> JsonObject:
@@ -112,9 +111,7 @@ def publish(
     shard_bytes: int = 0,
 ) -> Path:
     """Write config.json, weights, tokenizer files, README.md (the model card) and pretraining.json.
-
-    Args:
-        shard_bytes: maximum size of a file of weights; 0: one file, model.safetensors.
+    `shard_bytes`: maximum size of a file of weights; 0: one file, model.safetensors.
     """
     with disk_errors(folder, DISK_HINT):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +136,6 @@ def publish(
 
 
 def delete_intermediate(out: Path) -> None:
-    """Delete the intermediate encoders of an earlier run in `out`."""
     shutil.rmtree(out / INTERMEDIATE_FOLDER, ignore_errors=True)
 
 

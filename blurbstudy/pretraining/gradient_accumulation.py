@@ -41,12 +41,8 @@ def explain_out_of_memory(micro_batch_tokens: int) -> Iterator[None]:
 
 def n_micro_batches(batch: Batch, *, micro_batch_tokens: int, n_processes: int) -> int:
     """Compute into how many parts a batch is split: a multiple of `n_processes`, at most one per sequence.
-
-    Args:
-        micro_batch_tokens: tokens of a part, approximately, since sequences are not cut; 0: no limit.
-
-    Raises:
-        ParameterError: there are fewer sequences than processes.
+    `micro_batch_tokens`: tokens of a part, approximately, since sequences are not cut; 0: no limit.
+    Raises ParameterError: there are fewer sequences than processes.
     """
     n_sequences = len(batch.is_next)
     if n_sequences < n_processes:

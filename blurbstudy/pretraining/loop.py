@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +21,7 @@ from ..training.optimizer import MemberHyperparameters, PopulationAdamW
 from ..training.provenance import describe_device, software_versions
 from ..training.schedule import evaluation_steps, lr_factor
 from .batches import Batches
-from .checkpoints import (
-    Checkpoint,
-    TrainingProgress,
-    clear_checkpoints,
-    save_checkpoint,
-    save_curve,
-    tensors_of,
-)
+from .checkpoints import Checkpoint, TrainingProgress, clear_checkpoints, save_checkpoint, save_curve, tensors_of
 from .config import PretrainingConfig
 from .corpus.corpus import CorpusProgress, TokenizedCorpus
 from .corpus.prepared_corpus import PreparedCorpus
@@ -41,9 +34,6 @@ from .objectives.base import Batch, PretrainingModel
 from .objectives.masking import Vocabulary
 from .objectives.registry import Objective
 from .output_folder import intermediate_folder, is_published
-
-if TYPE_CHECKING:
-    pass
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 3
@@ -152,13 +142,11 @@ class PretrainingLoop:
         tokenizer.model_max_length = config.max_positions
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from a checkpoint."""
         for name, tensor in tensors_of(self.model, self.optimizer).items():
             tensor.copy_(checkpoint.tensors[name])
         self.progress = replace(checkpoint.progress, sessions=checkpoint.progress.sessions + 1)
 
     def train(self, callbacks: Callbacks) -> None:
-        """Take all remaining steps."""
         progress, n_steps = self.progress, self.config.steps
         if self.group.is_main and not progress.step:
             clear_checkpoints(self.out)
@@ -259,7 +247,6 @@ class PretrainingLoop:
             save_checkpoint(self.out, checkpoint)
 
     def export(self, folder: Path) -> None:
-        """Write the encoder with its model card and record to `folder`."""
         publish(
             self.summary(),
             self.model.encoder_weights(),
@@ -270,7 +257,6 @@ class PretrainingLoop:
         )
 
     def summary(self) -> PretrainingRecord:
-        """Describe the run so far."""
         return PretrainingRecord(
             objective=self.objective,
             config=self.config,

@@ -12,7 +12,6 @@ RECORD_FILE = "pretraining.json"  # settings, corpus and learning curve
 
 
 def is_published(folder: Path) -> bool:
-    """Whether the folder has a complete pretrained encoder."""
     return (folder / RECORD_FILE).is_file()
 
 

@@ -74,7 +74,6 @@ def execute_notebooks(
 
 
 def n_kernels() -> int:
-    """Number of notebooks that are executed at once."""
     return max(2, min(os.cpu_count() or 1, MAX_KERNELS))
 
 

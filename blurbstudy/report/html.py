@@ -209,7 +209,6 @@ def _page_html(page: Page, values: Mapping[str, object]) -> str:
 
 
 def _contents(html: str) -> str:
-    """Links to the sections of a page."""
     headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', html)
     links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in headings)
     return f'<nav class="contents" aria-label="On this page"><ul>{links}</ul></nav>'

@@ -37,9 +37,7 @@ class Made:
 
 def make_studies(plan: Mapping[str, JsonMapping], *, deadline: Deadline | None = None) -> list[Study[CommonParameters]]:
     """The studies of notebooks (notebook -> parameters), in their order.
-
-    Raises:
-        ParameterError: a parameter is unknown, or out of bounds.
+    Raises ParameterError: a parameter is unknown, or out of bounds.
     """
     sections = {notebook: get_section(notebook) for notebook in plan}
     return [
@@ -49,9 +47,7 @@ def make_studies(plan: Mapping[str, JsonMapping], *, deadline: Deadline | None =
 
 def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
     """Make everything that the studies lack. A notebook whose data, encoders or recipes fail does not stop the others.
-
-    Raises:
-        StoreError: the store cannot be written.
+    Raises StoreError: the store cannot be written.
     """
     made = Made(failures=pretrain_encoders(studies))
     sweeps: dict[tuple, _Sweep] = {}  # studies of the same data and engine share one

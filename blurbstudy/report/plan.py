@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from ..config import JsonMapping, JsonObject, RunConfig
 from ..engine.estimates.flops import pretraining_seconds
@@ -59,25 +58,20 @@ class Plan:
 
     @property
     def missing(self) -> int:
-        """Distinct runs to train."""
         return self.runs - self.done
 
     @property
     def seconds(self) -> float:
-        """Estimated wall-clock time."""
         return sum(notebook.seconds for notebook in self.notebooks)
 
     def to_dict(self) -> JsonObject:
-        """Plain values only."""
         derived = {"missing": self.missing, "seconds": self.seconds, "assumptions": list(ASSUMPTIONS)}
         return asdict(self) | derived
 
 
 def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -> Plan:
     """The plan of some notebooks (notebook -> parameters); nothing is trained or written.
-
-    Raises:
-        StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
+    Raises StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
     """
     known_runs: set[str] = set()
     known_encoders: set[str] = set()
@@ -130,10 +124,10 @@ def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -
 
 def planned_configs(study: Study[CommonParameters]) -> dict[str, RunConfig]:
     """Run id -> configuration of every run of the study, as far as it is known in advance."""
-    section: Any = study.section
-    if hasattr(section, "planned_configs"):
-        return {run.id: run for run in section.planned_configs(study)}
-    return {run.id: run for grid in section.grids(study).values() for run in grid.configs}
+    planned = getattr(study.section, "planned_configs", None)
+    if planned is not None:
+        return {run.id: run for run in planned(study)}
+    return {run.id: run for grid in study.section.grids(study).values() for run in grid.configs}
 
 
 def planned_study(notebook: str, values: JsonMapping) -> tuple[Study[CommonParameters], dict[str, EncoderRequest]]:

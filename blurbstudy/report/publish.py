@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -113,14 +113,12 @@ def publish_store(
 
 def stored_scale(store: RunStore) -> str:
     """The scale that the store's notebooks were executed at.
-
-    Raises:
-        StoreError: none was executed, or they were at several scales.
+    Raises StoreError: none was executed, or they were at several scales.
     """
     scales = sorted({str(values["scale"]) for values in store.all_metadata(NOTEBOOK_METADATA).values()})
     if len(scales) != 1:
-        found = f"notebooks of the scales {', '.join(scales)}" if scales else "no notebook was executed"
-        raise StoreError(f"{store.folder}: {found}; publish the store of one scale (blurbstudy run --scale SCALE)")
+        problem = f"notebooks of the scales {', '.join(scales)}" if scales else "no notebook was executed"
+        raise StoreError(f"{store.folder}: {problem}; publish the store of one scale (blurbstudy run --scale SCALE)")
     return scales[0]
 
 
@@ -177,7 +175,7 @@ def _systems(store: RunStore) -> dict[tuple[str, str], dict[str, dict[str, Split
         return {}
     study = stored_study(get_section(scispacy.NOTEBOOK), values, store=store.folder)
     baselines = scispacy_baselines(cast("Study[scispacy.Parameters]", study))
-    return {(task, baselines.references[task].data): found for task, found in published_systems(baselines).items()}
+    return {(task, baselines.references[task].data): scores for task, scores in published_systems(baselines).items()}
 
 
 def _facts(store: RunStore) -> list[JsonObject]:
@@ -212,7 +210,7 @@ def _is_of_study(kind: str, name: str, values: JsonMapping, named: set[str]) -> 
     return True
 
 
-def _without_sentences(values: Any) -> Any:
+def _without_sentences(values: object) -> object:
     """Counts without those of single sentences (`kept`: words within a limit, by index of the sentence)."""
     if isinstance(values, dict):
         return {name: _without_sentences(entry) for name, entry in values.items() if name != "kept"}
@@ -228,7 +226,7 @@ def _texts(value: object) -> set[str]:
     return {value} if isinstance(value, str) and value else set()
 
 
-def _without_paths(value: Any, paths: Sequence[str]) -> Any:
+def _without_paths(value: object, paths: Sequence[str]) -> object:
     if isinstance(value, dict):
         return {_without_paths(name, paths): _without_paths(entry, paths) for name, entry in value.items()}
     if isinstance(value, list):

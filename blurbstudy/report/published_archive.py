@@ -25,7 +25,6 @@ _TIME = (2000, 1, 1, 0, 0, 0)  # of all members: equal content is an equal file
 
 
 def studies_folder(scale: str) -> Path:
-    """Where the published records of a scale lie."""
     return Path("studies") / scale
 
 
@@ -33,9 +32,7 @@ def write_archive(
     file: Path, *, records: Iterable[JsonMapping], facts: Iterable[JsonMapping], published: Mapping[str, bytes]
 ) -> None:
     """Write records, metadata (kind, name, values) and files of the folder `published`.
-
-    Raises:
-        DiskError: the file cannot be written.
+    Raises DiskError: the file cannot be written.
     """
     members = {RECORDS: _lines(records), FACTS: _lines(facts), **dict(sorted(published.items()))}
     with (
@@ -99,7 +96,7 @@ def _unpack(file: Path, folder: Path) -> None:
 
 
 def _lines(values: Iterable[JsonMapping]) -> bytes:
-    return "".join(f"{canonical_json(one)}\n" for one in values).encode()
+    return "".join(f"{canonical_json(entry)}\n" for entry in values).encode()
 
 
 def _values(archive: zipfile.ZipFile, name: str) -> list[JsonMapping]:

@@ -33,7 +33,6 @@ class Repetition:
 
     @property
     def scores(self) -> list[tuple[float | None, float | None]]:
-        """(Recorded, repeated) of every run."""
         pairs = zip(self.recorded, self.repeated, strict=True)
         return [(old.scores[self.split], new.scores[self.split]) for old, new in pairs]
 
@@ -51,7 +50,6 @@ class Repetition:
         return abs(fmean(old - new for old, new in pairs)) / spread
 
     def text(self) -> str:
-        """A line for each run and one for the means."""
         lines = [f"{'run':20}  {'seed':>6}  {'recorded':>8}  {'again':>8}  difference"]
         for record, (old, new) in zip(self.recorded, self.scores, strict=True):
             change = None if old is None or new is None else _percent(new - old)
@@ -110,13 +108,13 @@ def repeat_runs(
     recorded = [record for run_id in run_ids if (record := store.get(run_id)) is not None]
     if not recorded:
         raise ParameterError(f"{store.folder}: none of the runs is in this store; name runs that are")
-    found = _find_encoders({record.config.encoder_fingerprint for record in recorded}, encoders)
+    folders = _find_encoders({record.config.encoder_fingerprint for record in recorded}, encoders)
     configs = [replace(record.config, encoder_name=record.config.encoder_fingerprint) for record in recorded]
     tasks = list(dict.fromkeys(config.task for config in configs))
     with tempfile.TemporaryDirectory(prefix="blurbstudy-repeat-") as folder:
-        again = RunStore(folder)
-        names = {fingerprint: str(path) for fingerprint, path in found.items()}
-        sources = resolve_sources(again, tasks=tasks, encoders=names, data=data)
+        repeat_store = RunStore(folder)
+        names = {fingerprint: str(path) for fingerprint, path in folders.items()}
+        sources = resolve_sources(repeat_store, tasks=tasks, encoders=names, data=data)
         for config in configs:
             if sources.fingerprints[config.task] != config.data_fingerprint:
                 raise DataError(
@@ -124,26 +122,26 @@ def repeat_runs(
                     f"those of run {config.id} had {config.data_fingerprint}; use the same files"
                 )
         engine = LocalEngine(device=device, workers=workers)
-        result = run_missing(configs, again, sources=sources, engine=engine, label="repetition")
+        result = run_missing(configs, repeat_store, sources=sources, engine=engine, label="repetition")
         repeated = [result[config.id] for config in configs]
     has_test = any(record.scores.get("test") is not None for record in recorded)
     return Repetition(recorded=recorded, repeated=repeated, split="test" if has_test else "dev")
 
 
-def _find_encoders(wanted: set[str], folders: Sequence[Path]) -> dict[str, Path]:
+def _find_encoders(fingerprints: set[str], folders: Sequence[Path]) -> dict[str, Path]:
     """Fingerprint -> folder."""
     candidates = [*folders, *(path.parent for path in sorted(ENCODERS.glob("*/config.json")))]
     by_fingerprint: dict[str, Path] = {}
     for folder in candidates:
-        if not wanted <= by_fingerprint.keys():
+        if not fingerprints <= by_fingerprint.keys():
             by_fingerprint.setdefault(checkpoint_fingerprint(folder), folder)
-    missing = sorted(wanted - by_fingerprint.keys())
+    missing = sorted(fingerprints - by_fingerprint.keys())
     if missing:
         raise CheckpointError(
             f"encoder {missing[0]}: not among {', '.join(map(str, folders)) or 'the encoders of the repository'}; name "
             "its folder (--encoder DIR)"
         )
-    return {fingerprint: by_fingerprint[fingerprint] for fingerprint in wanted}
+    return {fingerprint: by_fingerprint[fingerprint] for fingerprint in fingerprints}
 
 
 def _percent(score: float | None) -> float | None:

@@ -31,7 +31,6 @@ class SearchDatabase:
             self.storage: RDBStorage = optuna.storages.RDBStorage(url)
 
     def study(self, name: str) -> Study:
-        """The study of that name, created if needed."""
         import optuna
 
         with self._errors():
@@ -59,9 +58,7 @@ def database_url(url: str | None, store: RunStore) -> str:
 
 def check_url(name: str, url: str) -> None:
     """Reject a text that is no URL, and a URL with a password, which reports would show.
-
-    Raises:
-        ParameterError: it is one of these.
+    Raises ParameterError: it is one of these.
     """
     if "://" not in url:
         raise ParameterError(f"{name}={url!r} is not the URL of a database; use for example sqlite:///searches.sqlite3")

@@ -50,7 +50,6 @@ class Search:
     precision: str = "float32"
 
     def configs(self, params: Params) -> tuple[RunConfig, ...]:
-        """The runs of a trial, one per seed."""
         recipe = self.space.recipe(params)
         return tuple(
             self.sources.run_config(self.task, self.encoder, recipe=recipe, seed=seed, precision=self.precision)
@@ -81,7 +80,6 @@ class Trial:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Run ids."""
         return tuple(config.id for config in self.configs)
 
 
@@ -96,7 +94,6 @@ class SearchResult:
 
     @property
     def values(self) -> list[float]:
-        """The values of finished trials."""
         return [trial.value for trial in self.trials if trial.value is not None]
 
     @property
@@ -139,9 +136,7 @@ def run_searches(
     """Run all searches together, each up to its budget, resuming those in the database.
 
     If `make` does not return all runs (the time limit is reached), searches stay unfinished.
-
-    Args:
-        batch_size: trials of each search that are sampled, and their runs made, at once.
+    `batch_size`: trials of each search that are sampled, and their runs made, at once.
     """
     ongoing = [
         OngoingSearch(search, database.study(search.name), budget=trials, reference=references[search.task])
@@ -164,7 +159,6 @@ def run_searches(
 def found_in_store(
     searches: Sequence[Search], *, trials: int, store: RunStore, references: Mapping[str, Reference]
 ) -> list[SearchResult]:
-    """The results of searches, from the store alone."""
     return [_load_result(search, trials, store, references[search.task]) for search in searches]
 
 
@@ -275,11 +269,9 @@ class OngoingSearch:
         return tuple(config.id for config in self.search.configs(params))
 
     def result(self) -> SearchResult:
-        """The result so far."""
         return SearchResult(search=self.search, budget=self.budget, trials=tuple(self.trials.values())[: self.budget])
 
     def to_dict(self) -> JsonObject:
-        """JSON values for the store."""
         result, search = self.result(), self.search
         best = result.best
         return {

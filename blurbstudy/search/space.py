@@ -38,16 +38,13 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of recipes."""
         return math.prod(map(len, self.choices.values()))
 
     @property
     def default(self) -> dict[str, Value]:
-        """The parameters of the standard recipe."""
         return {name: values[0] for name, values in self.choices.items()}
 
     def recipe(self, params: Mapping[str, Value]) -> Recipe:
-        """The recipe of some parameters."""
         fields = {name: value for name, value in params.items() if name not in TECHNIQUES}
         chosen = [make(params[name]) for name, (make, none) in TECHNIQUES.items() if params.get(name, none) != none]
         return stabilize(self.standard.replace(**fields), *chosen)
@@ -66,9 +63,7 @@ class SearchSpace:
 
     def check(self, n_layers: int) -> None:
         """Check that every combination fits an encoder of `n_layers` layers.
-
-        Raises:
-            ParameterError: names one that does not.
+        Raises ParameterError: names one that does not.
         """
         narrow = {name: self.choices.get(name, (none,)) for name, (_, none) in TECHNIQUES.items()}
         for params in SearchSpace(standard=self.standard, choices=narrow).iterate_from(0):
@@ -79,7 +74,6 @@ class SearchSpace:
                 raise ParameterError(f"search_space: {chosen} cannot be combined: {error}") from None
 
     def to_dict(self) -> dict[str, list[Value]]:
-        """JSON values."""
         return {name: list(values) for name, values in self.choices.items()}
 
 
@@ -102,9 +96,7 @@ def search_space(standard: Recipe, choices: Mapping[str, Sequence[Value]], *, se
 
 def check_choices(choices: Mapping[str, Sequence[Value]]) -> None:
     """Check the dimensions and values of a space, independent of encoder and task.
-
-    Raises:
-        ParameterError: names the dimension or value.
+    Raises ParameterError: names the dimension or value.
     """
     unknown = sorted(set(choices) - set(TECHNIQUES) - set(RECIPE_FIELDS))
     if unknown:

@@ -27,9 +27,7 @@ NOTEBOOKS = (
 
 def get_section(notebook: str) -> Section:
     """The section of a notebook: `05_pruning` -> blurbstudy.sections.pruning.
-
-    Raises:
-        ParameterError: the study has no such notebook.
+    Raises ParameterError: the study has no such notebook.
     """
     check_notebook(notebook)
     return cast("Section", import_module(f"{__name__}.{notebook.partition('_')[2]}"))
@@ -37,19 +35,12 @@ def get_section(notebook: str) -> Section:
 
 def get_parameters(notebook: str) -> type[CommonParameters]:
     """The parameters of a notebook's section, without the section itself, which needs torch.
-
-    Raises:
-        ParameterError: the study has no such notebook.
+    Raises ParameterError: the study has no such notebook.
     """
     check_notebook(notebook)
-    model: type[CommonParameters] = import_module(f"{__name__}.parameters.{notebook.partition('_')[2]}").Parameters
-    return model
+    return import_module(f"{__name__}.parameters").PARAMETERS[notebook]
 
 
 def check_notebook(notebook: str) -> None:
-    """Check that the study has a notebook.
-
-    Raises:
-        ParameterError: it has none of that name.
-    """
+    """Check that the study has a notebook. Raises ParameterError: it has none of that name."""
     check_choice("notebook", notebook, NOTEBOOKS)

@@ -15,8 +15,9 @@ from ..study.conditions import (
 from ..study.grid import Grid
 from ..study.study import Study
 from ..tasks import get_task
-from .parameters.layer_adaptation import NOTEBOOK, Parameters
+from .parameters import LayerAdaptationParameters as Parameters
 
+NOTEBOOK = "03_layer_adaptation"
 __all__ = ["NOTEBOOK", "Parameters", "grids"]
 
 

@@ -9,8 +9,9 @@ from ..study.conditions import join_grids, low_resource_grids, question_choice, 
 from ..study.grid import DEFAULT_RECIPE, Axes, Grid, TaskColumn
 from ..study.study import Study
 from ..tasks import Task
-from .parameters.optimization_ablation import NOTEBOOK, Parameters
+from .parameters import OptimizationAblationParameters as Parameters
 
+NOTEBOOK = "02_optimization_ablation"
 __all__ = ["NOTEBOOK", "Parameters", "grids"]
 
 AXES = Axes(group="Encoder", level="Optimization")

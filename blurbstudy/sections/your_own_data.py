@@ -16,8 +16,7 @@ class Parameters(Model):
     """What notebook 10 takes."""
 
     encoder: str = Field(
-        min_length=1,
-        description="checkpoint directory, Hub id, or pretrain:bert (pretrained on the spot, 40 s)",
+        min_length=1, description="checkpoint directory, Hub id, or pretrain:bert (pretrained on the spot, 40 s)"
     )
     folder: str | None = Field(description="where files, runs and the model go; None: a temporary folder")
     seeds: int = Field(ge=1, le=100, description="number of runs, which differ only in their seed")
@@ -29,9 +28,7 @@ class Parameters(Model):
 
 def read_parameters(namespace: JsonMapping) -> Parameters:
     """The parameters in the notebook's `globals()`; the working directory becomes the project's.
-
-    Raises:
-        ParameterError: an unknown parameter, or a value of another type or out of bounds.
+    Raises ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
     enter_project()
     values = namespace_parameters(namespace, Parameters.model_fields)

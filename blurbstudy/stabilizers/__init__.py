@@ -53,18 +53,14 @@ def stabilize(recipe: Recipe, *stabilizers: Stabilizer) -> Recipe:
 def canonical(recipe: Recipe) -> Recipe:
     """The recipe with all settings of its techniques spelled out and without idle techniques, so that equal runs have
     equal ids.
-
-    Raises:
-        ParameterError: an unknown technique or setting.
+    Raises ParameterError: an unknown technique or setting.
     """
     return stabilize(recipe.replace(stabilizers={}), *stabilizers_of(recipe))
 
 
 def stabilizers_of(recipe: Recipe) -> list[Stabilizer]:
     """The layer-wise techniques of a recipe, in the order in which they compose.
-
-    Raises:
-        ParameterError: an unknown technique or setting.
+    Raises ParameterError: an unknown technique or setting.
     """
     known = {cls.name: cls for cls in STABILIZERS if cls not in (BiasCorrection, LongerTraining)}
     unknown = sorted(set(recipe.stabilizers) - set(known))
@@ -75,9 +71,7 @@ def stabilizers_of(recipe: Recipe) -> list[Stabilizer]:
 
 def depth_plan(recipe: Recipe, n_layers: int) -> DepthPlan:
     """What the recipe does to each depth of an encoder of `n_layers` layers.
-
-    Raises:
-        ParameterError: a technique does not fit the encoder, or two techniques contradict each other.
+    Raises ParameterError: a technique does not fit the encoder, or two techniques contradict each other.
     """
     stabilizers = stabilizers_of(recipe)
     remaining = n_layers
@@ -107,20 +101,12 @@ def depth_plan(recipe: Recipe, n_layers: int) -> DepthPlan:
 
 
 def check_recipe(recipe: Recipe, n_layers: int) -> None:
-    """Checks that the recipe's techniques fit an encoder of `n_layers` layers.
-
-    Raises:
-        ParameterError: they do not.
-    """
+    """Checks that the recipe's techniques fit an encoder of `n_layers` layers. Raises ParameterError: they do not."""
     depth_plan(recipe, n_layers)
 
 
 def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset[str]:
-    """Fields of the recipe that do not affect a run on this task.
-
-    Args:
-        n_segments: of the encoder (RoBERTa: 1).
-    """
+    """Fields of the recipe that do not affect a run on this task. `n_segments`: of the encoder (RoBERTa: 1)."""
     one_segment = min(len(task.text_columns), n_segments) < 2 or recipe.layout == "bi_encoder"
     inactive = {
         "tag_scheme": task.task_type != "ner",

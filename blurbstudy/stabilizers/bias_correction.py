@@ -25,5 +25,4 @@ class BiasCorrection(Stabilizer):
             raise ParameterError(f"bias_correction={self.enabled!r} must be true or false")
 
     def on_recipe(self, recipe: Recipe) -> Recipe:
-        """Sets the recipe's bias_correction."""
         return recipe.replace(bias_correction=self.enabled)

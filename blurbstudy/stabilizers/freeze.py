@@ -30,11 +30,9 @@ class Freeze(Stabilizer):
             check_layers(self.name, self.layers)
 
     def is_idle(self) -> bool:
-        """Whether nothing is frozen."""
         return not self.layers
 
     def check(self, n_layers: int) -> None:
-        """At most all layers can be frozen."""
         if isinstance(self.layers, int) and self.layers > n_layers:
             raise ParameterError(f"freeze={self.layers} exceeds the encoder's {n_layers} layers; use 0 to {n_layers}")
 
@@ -45,6 +43,5 @@ class Freeze(Stabilizer):
         return self.layers + 1 if self.layers else 0
 
     def lr_scales(self, n_layers: int) -> list[float]:
-        """0 where frozen, 1 above."""
         frozen = self.frozen_depths()
         return [0.0 if depth < frozen else 1.0 for depth in range(n_layers + 2)]

@@ -33,7 +33,6 @@ class LayerwiseDecay(Stabilizer):
         check_choice("layerwise_decay: convention", self.convention, CONVENTIONS)
 
     def is_idle(self) -> bool:
-        """Whether all depths have the same learning rate."""
         return self.factor == 1
 
     def lr_scales(self, n_layers: int) -> list[float]:

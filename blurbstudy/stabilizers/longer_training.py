@@ -20,5 +20,4 @@ class LongerTraining(Stabilizer):
     epochs: float  # passes over the training split
 
     def on_recipe(self, recipe: Recipe) -> Recipe:
-        """Sets the recipe's epochs, which checks their bounds."""
         return recipe.replace(epochs=self.epochs)

@@ -34,23 +34,19 @@ class Reinitialize(Stabilizer):
             raise ParameterError(f"reinitialize: pooler={self.pooler!r} must be true or false")
 
     def is_idle(self) -> bool:
-        """Whether nothing but the head is re-initialized."""
         return not self.layers and not self.pooler
 
     def check(self, n_layers: int) -> None:
-        """At most all layers can be re-initialized."""
         if self.layers > n_layers:
             raise ParameterError(
                 f"reinitialize={self.layers} exceeds the encoder's {n_layers} layers; use 0 to {n_layers}"
             )
 
     def reinitialized_depths(self, n_layers: int) -> set[int]:
-        """The top layers' depths, and the pooler's."""
         top = set(range(n_layers - self.layers + 1, n_layers + 1))
         return top | ({n_layers + 1} if self.pooler else set())
 
     def on_weights(self, model: Classifier, member: int, generator: Generator) -> None:
-        """Draws new weights, lowest layer first."""
         n_layers = len(model.layers)
         for layer in model.layers[n_layers - self.layers :]:
             model.reinitialize(layer, member, generator=generator)

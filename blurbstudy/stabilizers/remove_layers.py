@@ -23,11 +23,9 @@ class RemoveLayers(Stabilizer):
         check_layers(self.name, self.layers)
 
     def is_idle(self) -> bool:
-        """Whether nothing is removed."""
         return not self.layers
 
     def check(self, n_layers: int) -> None:
-        """At least one layer must remain."""
         if self.layers >= n_layers:
             raise ParameterError(
                 f"remove_layers={self.layers} leaves nothing of the encoder's {n_layers} layers; "
@@ -35,5 +33,4 @@ class RemoveLayers(Stabilizer):
             )
 
     def remaining_layers(self, n_layers: int) -> int:
-        """Layers that remain."""
         return n_layers - self.layers

@@ -35,11 +35,7 @@ class Stabilizer(ABC):
         return False
 
     def check(self, n_layers: int) -> None:
-        """Checks that the technique fits an encoder of `n_layers` layers.
-
-        Raises:
-            ParameterError: it does not.
-        """
+        """Checks that the technique fits an encoder of `n_layers` layers. Raises ParameterError: it does not."""
 
     def remaining_layers(self, n_layers: int) -> int:
         """Number of layers that remain of `n_layers`."""
@@ -63,9 +59,7 @@ class Stabilizer(ABC):
     @classmethod
     def from_options(cls, options: JsonMapping) -> Stabilizer:
         """The technique with the settings of a recipe.
-
-        Raises:
-            ParameterError: a setting is unknown, missing or out of bounds.
+        Raises ParameterError: a setting is unknown, missing or out of bounds.
         """
         known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
         unknown = sorted(set(options) - set(known))
@@ -77,11 +71,7 @@ class Stabilizer(ABC):
             raise ParameterError(f"{cls.name}: {error}; known settings: {', '.join(known)}") from None
 
 
-def check_layers(name: str, value: object, *, low: int = 0) -> None:
-    """Checks that a number of layers is a whole number of at least `low`.
-
-    Raises:
-        ParameterError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ParameterError(f"{name}={value!r} must be a whole number of layers, from {low}")
+def check_layers(name: str, value: object) -> None:
+    """Checks that a number of layers is a whole number from 0. Raises ParameterError: it is not."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ParameterError(f"{name}={value!r} must be a whole number of layers, from 0")

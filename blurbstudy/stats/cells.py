@@ -34,9 +34,7 @@ def group_by_task(
     weights: Mapping[str, float] | None,
 ) -> RunsByTask:
     """Group runs by task and seed; with clusters, a seed is the pair of pretraining and fine-tuning seed.
-
-    Raises:
-        StudyError: no runs, a task without reference, or two runs of one task and seed.
+    Raises StudyError: no runs, a task without reference, or two runs of one task and seed.
     """
     if not records:
         raise StudyError("a cell without runs has no summary; leave it out of the table")

@@ -50,12 +50,12 @@ def compare_rates(strata: Sequence[Counts]) -> RateComparison | None:
     weights = np.array([s.n * s.n_others / (s.n + s.n_others) for s in used])
     weights /= weights.sum()
     differences = np.array([s.collapsed / s.n - s.others_collapsed / s.n_others for s in used])
-    one = len(used) == 1
+    is_single = len(used) == 1
     return RateComparison(
         difference=float(weights @ differences),
-        interval=newcombe_interval(*used[0]) if one else stratified_newcombe_interval(used, weights.tolist()),
-        p=boschloo_p(*used[0]) if one else stratified_exact_p(used),
-        method="Boschloo's exact test" if one else f"exact test over {len(used)} strata",
+        interval=newcombe_interval(*used[0]) if is_single else stratified_newcombe_interval(used, weights.tolist()),
+        p=boschloo_p(*used[0]) if is_single else stratified_exact_p(used),
+        method="Boschloo's exact test" if is_single else f"exact test over {len(used)} strata",
         collapsed=(sum(s.collapsed for s in used), sum(s.others_collapsed for s in used)),
         n=(sum(s.n for s in used), sum(s.n_others for s in used)),
     )
@@ -77,9 +77,7 @@ def stratified_newcombe_interval(
 ) -> Interval:
     """Interval of a weighted mean of differences, from Wilson's intervals of every rate (Yan and Su 2010, with squared
     distances added over strata).
-
-    Args:
-        weights: of the strata; they sum to 1.
+    `weights`: of the strata; they sum to 1.
     """
     difference = below = above = 0.0
     for (collapsed, n, others, n_others), weight in zip(strata, weights, strict=True):

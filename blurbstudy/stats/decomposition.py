@@ -96,9 +96,7 @@ def _interval(first: GroupScores, second: GroupScores, *, limit: float) -> Inter
     """Of the part by fewer collapsed runs: rates drawn from Beta(k + 1/2, n - k + 1/2) (Jeffreys), so that 0 of 5 is
     not taken for certain; the distance of the two groups from Student's t. None below MIN_SEEDS, or where only one
     group has runs, whose distance from the other is unknown.
-
-    Args:
-        limit: largest distance of two scores that there can be.
+    `limit`: largest distance of two scores that there can be.
     """
     others, collapsed = (_means(first, second, collapsed=group) for group in (False, True))
     if min(len(first[0]), len(second[0])) < MIN_SEEDS or others is None or collapsed is None:

@@ -22,9 +22,7 @@ def example_interval(runs: Sequence[SplitScore], reference: Reference, *, split:
     Correlation: Fisher's for one run over independent examples, otherwise Student's t of the jackknife on the z scale.
     Otherwise percentiles of a bootstrap over units, or Wilson's over those that count where all or nothing is right.
     None where few units can be right or wrong.
-
-    Args:
-        runs: the score of each; at least one.
+    `runs`: the score of each; at least one.
     """
     if reference.task.metric == "pearson":
         return _correlation_interval(runs, reference, split)

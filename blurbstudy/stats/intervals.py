@@ -45,12 +45,12 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Inte
     return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
 
 
-def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
-    """Student's interval of the mean of independent values; None for fewer than two."""
+def t_interval(values: Sequence[float]) -> Interval | None:
+    """Student's 95% interval of the mean of independent values; None for fewer than two."""
     if len(values) < 2:
         return None
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return student_interval(float(np.mean(values)), error=error, df=len(values) - 1, confidence=confidence)
+    return student_interval(float(np.mean(values)), error=error, df=len(values) - 1)
 
 
 def student_interval(mean: float, *, error: float, df: float, confidence: float = 0.95) -> Interval:
@@ -77,22 +77,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def percentile_interval(draws: np.ndarray | None, *, confidence: float = 0.95) -> Interval | None:
-    """The middle part of bootstrap draws; None where there are none."""
+def percentile_interval(draws: np.ndarray | None) -> Interval | None:
+    """The middle 95% of bootstrap draws; None where there are none."""
     if draws is None:
         return None
-    low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    low, high = np.quantile(draws, [0.5 - 0.95 / 2, 0.5 + 0.95 / 2])
     return float(low), float(high)
 
 
-def binomial_lower_bound(successes: int, n: int, *, confidence: float = 0.95) -> float:
-    """One-sided lower bound of a proportion (Clopper and Pearson 1934)."""
-    return float(betaincinv(successes, n - successes + 1, 1 - confidence)) if successes else 0.0
+def binomial_lower_bound(successes: int, n: int) -> float:
+    """One-sided 95% lower bound of a proportion (Clopper and Pearson 1934)."""
+    return float(betaincinv(successes, n - successes + 1, 1 - 0.95)) if successes else 0.0
 
 
-def student_lower_bound(value: float, *, error: float, df: float, confidence: float = 0.95) -> float:
-    """One-sided lower bound of a value with this standard error."""
-    return value - float(stdtrit(df, confidence)) * error
+def student_lower_bound(value: float, *, error: float, df: float) -> float:
+    """One-sided 95% lower bound of a value with this standard error."""
+    return value - float(stdtrit(df, 0.95)) * error
 
 
 def clip_interval(interval: Interval | None, *, low: float, high: float = 1.0) -> Interval | None:
@@ -101,7 +101,7 @@ def clip_interval(interval: Interval | None, *, low: float, high: float = 1.0) -
 
 
 def mixture_interval(
-    healthy: Sequence[float], collapsed: Sequence[float], *, n: int, trivial: float, low: float, high: float = 1.0
+    healthy: Sequence[float], collapsed: Sequence[float], *, n: int, trivial: float, low: float
 ) -> Interval | None:
     """95% interval of the mean score of runs some of which collapse; None below MIN_RUNS healthy runs.
 
@@ -125,7 +125,7 @@ def mixture_interval(
     plain = t_interval(healthy) if k == 0 else None
     if bounds is not None and plain is not None:
         bounds = min(bounds[0], plain[0]), max(bounds[1], plain[1])
-    return clip_interval(bounds, low=low, high=high)
+    return clip_interval(bounds, low=low)
 
 
 def _t_draws(generator: np.random.Generator, values: Sequence[float]) -> np.ndarray:

@@ -44,7 +44,8 @@ class ContrastGroup:
     @property
     def seeds(self) -> list[Seed]:
         """Seeds with a score on every task."""
-        return sorted(set.intersection(*(set(task.scores) for task in self.tasks.values())), key=_seed_order)
+        shared = set.intersection(*(set(task.scores) for task in self.tasks.values()))
+        return sorted(shared, key=lambda seed: seed if isinstance(seed, tuple) else (seed,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,7 @@ class Panel:
 
 def make_panel(groups: Sequence[ContrastGroup], scale: Scale) -> Panel | None:
     """The first group minus the second; of four, minus the difference of the other two. None if one has no seeds.
-
-    Raises:
-        StudyError: no group has seeds.
+    Raises StudyError: no group has seeds.
     """
     seeded = [group for group in groups if group.seeded]
     if not seeded:
@@ -157,7 +156,3 @@ def _interaction(source: Source, group: ContrastGroup) -> float:
         single += weight**2 * float(group.tasks[task].resampling.variances(source.replicates[task]).mean())
     total, _ = unit_variance({task: rows.mean(axis=0) for task, rows in source.replicates.items()}, group)
     return max(0.0, single - total) / (n - 1)
-
-
-def _seed_order(seed: Seed) -> tuple[int, ...]:
-    return seed if isinstance(seed, tuple) else (seed,)

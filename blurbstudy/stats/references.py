@@ -66,7 +66,6 @@ class GoldReference(Reference):
     _folds: dict[tuple[int, int, int], GoldReference] = field(default_factory=dict, repr=False, compare=False)
 
     def fold(self, n_folds: int, fold: int, repeat: int) -> GoldReference:
-        """The gold labels of a fold of resampled splits, from those of the official one."""
         key = (n_folds, fold, repeat)
         if key not in self._folds:
             gold = fold_gold(self.task, self.gold, n_folds=n_folds, fold=fold, repeat=repeat)
@@ -75,19 +74,15 @@ class GoldReference(Reference):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """train, dev, and test where there is one."""
         return tuple(self.gold)
 
     def n_examples(self, split: str) -> int:
-        """Number of examples."""
         return len(self.gold[split].gold)
 
     def scored(self, record: RunRecord, split: str) -> SplitScore:
-        """The score of a run's predictions on a split of its own (see `of_run`); it must have some."""
         return with_gold(self.of_run(record)).score_of(record.predictions[split], split=split)
 
     def score_of(self, predicted: Sequence[str | float], *, split: str) -> SplitScore:
-        """The score of predictions on a split."""
         truth, sums = self.gold[split].gold, self.unit_sums(predicted, split=split)
         correlation = self.task.metric == "pearson"
         return SplitScore(
@@ -101,20 +96,16 @@ class GoldReference(Reference):
         )
 
     def trivial(self, split: str) -> SplitScore:
-        """The trivial baseline: the majority label of train, no mention, or the mean of train."""
         return self.score_of(self.trivial_predictions(split), split=split)
 
     def trivial_label(self) -> str:
-        """The label that the trivial baseline predicts, of tasks of labels."""
         (guess,) = trivial_predictions(self.task, self.gold["train"].gold, self.gold["test"].gold[:1])
         return str(guess)
 
     def varies(self, split: str) -> bool:
-        """Whether the gold labels of a split are not all the same."""
         return not is_constant(self.gold[split].gold, self.task)
 
     def with_metric(self, metric: str) -> GoldReference:
-        """The same labels scored by another metric."""
         return replace(self, task=replace(self.task, metric=metric), _folds={})
 
     def trivial_predictions(self, split: str) -> list[str | float]:
@@ -135,7 +126,6 @@ class GoldReference(Reference):
         return _shuffled(names, f"{self.unit_order} {self.task.name}") if self.unit_order else names
 
     def unit_numbers(self, split: str) -> np.ndarray:
-        """Numbers of the units (units,) in the order of terms; the same unit has one number in every fold."""
         known = np.unique(np.concatenate([np.asarray(self.units(name)) for name in self.gold]))
         return np.searchsorted(known, np.unique(np.asarray(self.units(split))))
 
@@ -152,7 +142,6 @@ class GoldReference(Reference):
         return EXAMPLES[self.task.task_type] if truth.units == truth.ids else "document"
 
     def n_units(self, split: str) -> int:
-        """Number of resampling units."""
         return len(set(self.units(split)))
 
     def unit_sums(self, predicted: Sequence[str | float], *, split: str) -> np.ndarray:
@@ -162,9 +151,7 @@ class GoldReference(Reference):
 
     def check(self, record: RunRecord) -> None:
         """Reject a record of another task or other data.
-
-        Raises:
-            StudyError: its task, data or number of predictions differ.
+        Raises StudyError: its task, data or number of predictions differ.
         """
         super().check(record)
         reference = self.of_run(record)
@@ -213,19 +200,13 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
 
 def load_gold(store: RunStore, fingerprints: Mapping[str, str] | Iterable[RunRecord]) -> dict[str, GoldReference]:
     """`load_references` for what needs the gold labels and predictions themselves.
-
-    Raises:
-        StudyError: the store was published without them.
+    Raises StudyError: the store was published without them.
     """
     return {name: with_gold(reference) for name, reference in load_references(store, fingerprints).items()}
 
 
 def with_gold(reference: Reference) -> GoldReference:
-    """The reference, which must have the gold labels.
-
-    Raises:
-        StudyError: it was published without them.
-    """
+    """The reference, which must have the gold labels. Raises StudyError: it was published without them."""
     if not isinstance(reference, GoldReference):
         raise StudyError(f"{reference.task.name}: {NEEDS_DATA}")
     return reference
@@ -248,5 +229,4 @@ def _load_reference(store: RunStore, name: str, data: str) -> Reference:
 
 
 def mention_list_key(task: str, data: str) -> str:
-    """Key of a task's metadata of the kind MENTION_LISTS."""
     return f"{task} {data}"

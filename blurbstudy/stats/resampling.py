@@ -7,7 +7,7 @@ All are deterministic, and replicates depend on the number of units alone: those
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +48,7 @@ class Resampling:
 def unit_sums(
     metric: str, gold: tuple, predicted: tuple, units: tuple[str, ...], positives: tuple[str, ...]
 ) -> np.ndarray:
-    """The metric's additive terms, summed by unit: (units, terms).
-
-    Raises:
-        ParameterError: the metric is unknown.
-    """
+    """The metric's additive terms, summed by unit: (units, terms). Raises ParameterError: the metric is unknown."""
     check_choice("metric", metric, METRICS)
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
     terms = METRICS[metric].terms(gold, predicted, positives)
@@ -72,24 +68,10 @@ def jackknife_scores(metric: str, sums: np.ndarray) -> np.ndarray:
     return METRICS[metric].from_sums(sums.sum(axis=0) - sums)
 
 
-def bootstrap_scores(
-    metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
-) -> np.ndarray | None:
-    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
-    the sample itself, and its spread 0.
-
-    Args:
-        units: the unit of each example.
-        positives: labels that an F1 counts.
-
-    Raises:
-        ParameterError: the metric is unknown.
-    """
-    return bootstrap_of_sums(metric, unit_sums(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives)))
-
-
 def bootstrap_of_sums(metric: str, sums: np.ndarray) -> np.ndarray | None:
-    """As `bootstrap_scores`, of the metric's additive terms by unit (units, terms)."""
+    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
+    the sample itself, and its spread 0. `sums`: the metric's additive terms by unit (units, terms).
+    """
     return None if len(sums) < 2 else _bootstrap(metric, sums.shape, sums.astype(np.float64).tobytes())
 
 

@@ -20,7 +20,6 @@ class Scale:
     limit: float = 1.0  # largest difference that there can be, of scores as they are
 
     def forward(self, scores: np.ndarray) -> np.ndarray:
-        """Scores on the scale."""
         return np.arctanh(np.clip(scores, -MAX_CORRELATION, MAX_CORRELATION)) if self.is_z else scores
 
     def points(self, length: float) -> float:

@@ -44,9 +44,7 @@ class SplitScore:
 
     def replicates(self, *, is_z: bool = False) -> np.ndarray | None:
         """The score on replicates of the units, whose variance `resampling` computes; None below two units.
-
-        Args:
-            is_z: the variance will be taken on Fisher's z scale. Only published correlations depend on it.
+        `is_z`: the variance will be taken on Fisher's z scale. Only published correlations depend on it.
         """
         if self.resampling.n_units < 2:
             return None
@@ -130,7 +128,6 @@ class Reference(ABC):
         return None
 
     def of_run(self, record: RunRecord) -> Reference:
-        """What a run is scored on: the official split, or its fold."""
         key = fold_of(record.config)
         return self if key == self.fold_key else self.fold(*key)
 
@@ -153,9 +150,7 @@ class Reference(ABC):
 
     def check(self, record: RunRecord) -> None:
         """Reject a record of another task or other data.
-
-        Raises:
-            StudyError: its task, data or number of predictions differ.
+        Raises StudyError: its task, data or number of predictions differ.
         """
         if (record.config.task, record.config.data_fingerprint) != (self.task.name, self.data):
             raise StudyError(

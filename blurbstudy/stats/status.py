@@ -45,7 +45,6 @@ class RunStatus(StrEnum):
 
     @property
     def collapsed(self) -> bool:
-        """Whether training came to nothing."""
         return self in (RunStatus.DIVERGED, RunStatus.CONSTANT, RunStatus.NOT_TRAINED)
 
     @property
@@ -71,9 +70,7 @@ def judge_run(record: RunRecord, reference: Reference) -> Judgement:
 
     Without dev scores (`train_on_dev`) constant predictions are looked for on test, and nothing is said about the
     score: dev was trained on, and test must not decide.
-
-    Raises:
-        StudyError: the record is of another task or other data.
+    Raises StudyError: the record is of another task or other data.
     """
     reference.check(record)
     reference = reference.of_run(record)

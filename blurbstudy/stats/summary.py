@@ -75,12 +75,10 @@ class CellSummary:
 
     @property
     def failed_rate(self) -> float | None:
-        """Share of runs that failed."""
         return self.failed / self.runs if self.runs else None
 
     @property
     def all_collapsed(self) -> bool:
-        """Whether no seed is left without a collapsed run."""
         return self.runs > 0 and self.n_noncollapsed == 0
 
 
@@ -128,7 +126,7 @@ def summarize(
         failed=sum(status.failed for status in runs),
         collapse_interval=wilson_interval(n_collapsed, len(runs)) if len(cell) == 1 else None,
         n_scored=len(scored),
-        mean=_mean(scored),
+        mean=float(np.mean(list(scored.values()))) if scored else None,
         sd=_sd(scored),
         worst=min(scored.values(), default=None),
         best=max(scored.values(), default=None),
@@ -169,8 +167,8 @@ def _summarize_resampled(cell: ResampledCell) -> CellSummary:
     judged = {seed: [judge_run(run, cell.reference) for run in runs] for seed, runs in records.items()}
     runs = [judgement.status for judgements in judged.values() for judgement in judgements]
     ((name, scored),) = cell.group.tasks.items()
-    found, n_collapsed = resampled_mean(cell), sum(status.collapsed for status in runs)
-    sd, mean = _sd(scored.scores), found.mean if found else None
+    resampled, n_collapsed = resampled_mean(cell), sum(status.collapsed for status in runs)
+    sd, mean = _sd(scored.scores), resampled.mean if resampled else None
     references = [cell.reference.of_run(run) for of_repeat in records.values() for run in of_repeat]
     return CellSummary(
         tasks=(name,),
@@ -191,22 +189,18 @@ def _summarize_resampled(cell: ResampledCell) -> CellSummary:
         n_noncollapsed=len(scored.scores),
         noncollapsed_mean=mean,
         noncollapsed_sd=sd,
-        seed_interval=found.nadeau_bengio if found else None,
+        seed_interval=resampled.nadeau_bengio if resampled else None,
         seed_method=NADEAU_BENGIO,
-        example_interval=found.interval if found else None,
-        example_method=found.method if found else "none: no repeat has a score on every fold",
+        example_interval=resampled.interval if resampled else None,
+        example_method=resampled.method if resampled else "none: no repeat has a score on every fold",
         mixture_interval=None,
         min_score=-1.0 if cell.scale.is_z else 0.0,
         seeds=tuple(records),
         scores=tuple(scored.scores.get(seed) for seed in records),
         judgements=tuple(worst_judgement(judgements) for judgements in judged.values()),
         run_ids=tuple(run.id for of_repeat in records.values() for run in of_repeat),
-        resampled=found,
+        resampled=resampled,
     )
-
-
-def _mean(scores: Mapping[Seed, float]) -> float | None:
-    return float(np.mean(list(scores.values()))) if scores else None
 
 
 def _sd(scores: Mapping[Seed, float]) -> float | None:
@@ -222,12 +216,8 @@ def compare(
     weights: Mapping[str, float] | None = None,
 ) -> Comparison:
     """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
-
-    Args:
-        panels: each of two or four cells of runs on the same tasks, such as one panel per encoder.
-
-    Raises:
-        StudyError: the cells are of different tasks, or one is empty.
+    `panels`: each of two or four cells of runs on the same tasks, such as one panel per encoder.
+    Raises StudyError: the cells are of different tasks, or one is empty.
     """
     on_folds = [[resampled_cell(rows, references, clusters=clusters or {}) for rows in panel] for panel in panels]
     if all(cell is not None for panel in on_folds for cell in panel):

@@ -16,7 +16,7 @@ from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
 from .panels import ContrastGroup, ScoredTask
-from .references import GoldReference, Reference, SplitScore
+from .references import Reference, SplitScore
 from .resampled.folds import resampled_cell
 from .status import judge_run
 from .summary import CellSummary, summarize
@@ -46,12 +46,10 @@ class SeededCell:
 
     @property
     def all_collapsed(self) -> bool:
-        """Whether no seed is left without a collapsed run."""
         return self.statuses.all_collapsed
 
     @property
     def judged_by(self) -> Mapping[str, Reference]:
-        """The references by which runs are judged."""
         return self.references if self.status_references is None else self.status_references
 
     @cached_property
@@ -65,17 +63,14 @@ class SeededCell:
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks over which a score is a mean."""
         return frozenset(record.config.task for record in self.records)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Ids of the runs."""
         return tuple(record.id for record in self.records)
 
     @cached_property
     def group(self) -> ContrastGroup:
-        """The cell as a group of a contrast."""
         on_folds = resampled_cell(self.records, self.references, clusters=self.clusters)
         if on_folds is not None:
             return on_folds.with_trivial_scores.group
@@ -90,42 +85,28 @@ class SingleSystem:
     scored: Mapping[str, SplitScore]  # by task
     references: Mapping[str, Reference]
 
-    @classmethod
-    def of_predictions(
-        cls, predictions: Mapping[str, Sequence[str | float]], references: Mapping[str, GoldReference]
-    ) -> SingleSystem:
-        """From predictions of the test examples, by task."""
-        scored = {task: references[task].score_of(predicted, split="test") for task, predicted in predictions.items()}
-        return cls(scored=scored, references=references)
-
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks over which the score is a mean."""
         return frozenset(self.scored)
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Task -> score, a fraction."""
         return {task: scored.score for task, scored in self.scored.items()}
 
     @property
     def score(self) -> float:
-        """The mean over the tasks."""
         return sum(self.scores.values()) / len(self.scores)
 
     @property
     def all_collapsed(self) -> bool:
-        """Never: it has no runs."""
         return False
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """None: it has no runs."""
         return ()
 
     @cached_property
     def group(self) -> ContrastGroup:
-        """The system as a group of a contrast."""
         tasks = {
             task: ScoredTask(
                 scores={0: scored.score}, replicates={0: replicate_scores(scored)}, resampling=scored.resampling
@@ -140,9 +121,7 @@ Cell = SeededCell | SingleSystem
 
 def compare_cells(panels: Sequence[Sequence[Cell]]) -> Comparison:
     """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
-
-    Raises:
-        StudyError: the cells are of different tasks, or none of a panel has seeds.
+    Raises StudyError: the cells are of different tasks, or none of a panel has seeds.
     """
     cells = [cell for panel in panels for cell in panel]
     for cell in cells[1:]:

@@ -133,9 +133,7 @@ class _Merge:
 
     def check_file(self, name: str) -> None:
         """Check one file and compare it with the store's.
-
-        Raises:
-            StoreError: its content is malformed, or the store's own file is.
+        Raises StoreError: its content is malformed, or the store's own file is.
         """
         try:
             record = _check_content(name, self.source)
@@ -180,9 +178,7 @@ class _Merge:
 
     def raise_if_conflicts(self) -> None:
         """Refuse the import.
-
-        Raises:
-            StoreError: a run or gold labels are in the store with other content, or a score is wrong.
+        Raises StoreError: a run or gold labels are in the store with other content, or a score is wrong.
         """
         if self.conflicts:
             remedy = f"import into a store of its own (--store DIR), or delete what is wrong in {self.store.folder}"
@@ -202,7 +198,6 @@ class _Merge:
                 on_progress("importing", done, len(names))
 
     def summary(self) -> ImportSummary:
-        """What was done."""
         return ImportSummary(
             new=_count(self.new),
             same=_count(self.same),
@@ -258,15 +253,12 @@ def _recorded_count(file: Path, *, comment: bytes) -> int:
 
 
 def import_error(file: Path, problem: str, remedy: str) -> StoreError:
-    """The error that refuses an import."""
     return StoreError(f"{file}: import rejected: {problem}; {remedy}. Nothing was imported")
 
 
 def _check_content(name: str, store: RunStore) -> JsonObject | None:
     """The values of a file, checked; None for a run of another version of this package.
-
-    Raises:
-        StoreError, ValueError, KeyError, TypeError: it is malformed.
+    Raises StoreError, ValueError, KeyError, TypeError: it is malformed.
     """
     if kind_of(name) == "runs":
         record = store.get(PurePosixPath(name).stem)

@@ -19,8 +19,8 @@ def put_caveats(store: RunStore, config: RunConfig, caveats: Sequence[Caveat]) -
 
 def stored_caveats(store: RunStore, config: RunConfig) -> tuple[Caveat, ...] | None:
     """The caveats kept for runs like this one; None if they were not looked for."""
-    kept = store.metadata(CAVEATS, _key(config))
-    return None if kept is None else tuple(map(caveat_from_dict, kept["caveats"]))
+    stored = store.metadata(CAVEATS, _key(config))
+    return None if stored is None else tuple(map(caveat_from_dict, stored["caveats"]))
 
 
 def _key(config: RunConfig) -> str:

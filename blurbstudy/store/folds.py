@@ -11,12 +11,8 @@ from .run_store import Gold
 
 def fold_gold(task: Task, gold: Mapping[str, Gold], *, n_folds: int, fold: int, repeat: int) -> dict[str, Gold]:
     """Split -> gold labels of a fold; ids are prefixed by the split that they come from.
-
-    Args:
-        gold: of train, dev and, if the task has one, test.
-
-    Raises:
-        DataError: the documents are too few for so many folds.
+    `gold`: of train, dev and, if the task has one, test.
+    Raises DataError: the documents are too few for so many folds.
     """
     gold = {split: gold[split] for split in SPLITS if split in gold}
     ids, units = pooled_names(gold)

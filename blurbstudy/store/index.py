@@ -41,9 +41,7 @@ FileState = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 class RunIndex:
     """The runs of a store as they are when the index is opened.
-
-    Args:
-        store: the store; nothing is written to its folder.
+    `store`: the store; nothing is written to its folder.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -59,14 +57,11 @@ class RunIndex:
             self._refresh()
 
     def close(self) -> None:
-        """Close the file."""
         self._database.close()
 
     def runs(self, *, condition: str = "") -> list[RunRecord]:
         """The runs of this trainer revision without predictions, sorted by id.
-
-        Args:
-            condition: of this condition only (see `condition_key`).
+        `condition`: of this condition only (see `condition_key`).
         """
         where = "AND condition = ?" if condition else ""
         query = f"SELECT record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"
@@ -74,7 +69,6 @@ class RunIndex:
         return [run_record_from_dict(json.loads(record)) for (record,) in rows]
 
     def errors(self) -> list[str]:
-        """One line per unreadable record, sorted by id."""
         rows = self._database.execute("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY id")
         return [error for (error,) in rows]
 

@@ -75,9 +75,7 @@ class Rescoring:
 
     def _score(self, task: Task, truth: Sequence[str | float], predicted: Sequence[str | float]) -> float | None:
         """The task's metric; None if predictions are missing or not finite.
-
-        Raises:
-            ValueError: their number or type differs from the gold labels'.
+        Raises ValueError: their number or type differs from the gold labels'.
         """
         if not predicted or None in predicted:
             return None

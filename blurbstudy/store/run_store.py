@@ -44,9 +44,7 @@ class RunStore:
 
     def check_writable(self) -> None:
         """Make the folder, write a trial file, and remove what killed processes left over an hour ago.
-
-        Raises:
-            DiskError: the folder cannot be made or written.
+        Raises DiskError: the folder cannot be made or written.
         """
         with disk_errors(self.folder, DISK_HINT):
             atomic_write(self.folder / "runs" / "writable", "")
@@ -73,9 +71,7 @@ class RunStore:
 
     def get(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None if there is none of this trainer revision.
-
-        Raises:
-            StoreError: the record is corrupt.
+        Raises StoreError: the record is corrupt.
         """
         path = self._record_path(run_id)
         try:
@@ -100,11 +96,7 @@ class RunStore:
         return sorted(self.record_files())
 
     def find_id(self, prefix: str) -> str:
-        """The run id that starts with a prefix.
-
-        Raises:
-            ParameterError: none does, or several do.
-        """
+        """The run id that starts with a prefix. Raises ParameterError: none does, or several do."""
         ids = self.ids()
         if not ids:
             raise ParameterError(f"{self.folder}: contains no runs; name the run store (--store)")
@@ -137,14 +129,7 @@ class RunStore:
     # Gold labels
 
     def put_gold(
-        self,
-        task: str,
-        data: str,
-        split: str,
-        *,
-        ids: Sequence[str],
-        units: Sequence[str],
-        gold: Sequence[str | float],
+        self, task: str, data: str, split: str, *, ids: Sequence[str], units: Sequence[str], gold: Sequence[str | float]
     ) -> None:
         """Store a split's gold labels (or values) with example and unit ids, under the data's fingerprint."""
         if not len(ids) == len(units) == len(gold):
@@ -154,11 +139,7 @@ class RunStore:
             write_once(self._gold_path(task, data, split), canonical_json(values))
 
     def gold(self, task: str, data: str, split: str) -> Gold:
-        """A split's gold labels.
-
-        Raises:
-            StoreError: they are not in the store, or their file is corrupt.
-        """
+        """A split's gold labels. Raises StoreError: they are not in the store, or their file is corrupt."""
         path = self._gold_path(task, data, split)
         values = _read_json(path)
         if values is None:
@@ -170,7 +151,6 @@ class RunStore:
             raise _corrupt(path, error) from None
 
     def has_gold(self, task: str, data: str, split: str) -> bool:
-        """Whether a split's gold labels are in the store."""
         return self._gold_path(task, data, split).is_file()
 
     def _gold_path(self, task: str, data: str, split: str) -> Path:
@@ -201,12 +181,10 @@ class RunStore:
 
 
 def gold_file(task: str, data: str, split: str) -> str:
-    """The file of a split's gold labels, relative to the store."""
     return f"gold/{safe_filename(task)}.{data}.{split}.json"
 
 
 def metadata_file(kind: str, name: str) -> str:
-    """The file of the metadata of a kind and a name, relative to the store."""
     # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
     digest = fingerprint(name)[:8]
     return f"facts/{safe_filename(kind)}/{safe_filename(name)[:60]}.{digest}.json"
@@ -217,9 +195,7 @@ _RECORD_HINT = "delete it and run again (only this run is repeated)"
 
 def parse_record(text: str, *, path: Path) -> RunRecord | None:
     """A record from the text of its file, whose name is its id; None for a run of another version of this package.
-
-    Raises:
-        StoreError: it is no complete record of that run.
+    Raises StoreError: it is no complete record of that run.
     """
     try:
         values = json.loads(text)
@@ -283,9 +259,7 @@ def _plain(value: Any) -> Any:
 
 def find_store(prefix: str) -> RunStore:
     """The run store in the folder runs/ that has the run whose id starts with a prefix.
-
-    Raises:
-        ParameterError: none has, or several have different ones.
+    Raises ParameterError: none has, or several have different ones.
     """
     stores = [RunStore(folder.parent) for folder in sorted(STORES.glob("*/runs/"))]
     if not stores:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from ..config import JsonObject, RunConfig
 from ..errors import StoreError
@@ -31,15 +31,14 @@ if TYPE_CHECKING:
 
 KEEP = ("none", "best", "all")  # whose weights are saved; best: of each condition, the best seed on dev
 FOLDER = "weights"
+T = TypeVar("T")
 
 
 def weights_folder(store: RunStore, run_id: str) -> Path:
-    """The folder of a run's weights, whether they were saved or not."""
     return store.folder / FOLDER / run_id
 
 
 def has_weights(store: RunStore, run_id: str) -> bool:
-    """Whether the weights of a run were saved."""
     return (weights_folder(store, run_id) / METADATA_FILE).is_file()
 
 
@@ -58,7 +57,7 @@ def saved_threshold(store: RunStore, run_id: str) -> float:
     return _read(store, run_id, "threshold", float, default=0.5)
 
 
-def _read(store: RunStore, run_id: str, key: str, form: type, *, default: object = None) -> Any:
+def _read(store: RunStore, run_id: str, key: str, form: type[T], *, default: object = None) -> T:
     path = weights_folder(store, run_id) / METADATA_FILE
     try:
         value = dict(json.loads(path.read_text(encoding="utf-8"))).get(key, default)
@@ -114,11 +113,7 @@ def save_weights(
     tokenizer: PreTrainedTokenizerFast,
     run: JsonObject,
 ) -> None:
-    """Save the weights of a run.
-
-    Args:
-        run: further metadata of the run.
-    """
+    """Save the weights of a run. `run`: further metadata of the run."""
     from ..inference.model_directory.directory import write_model_files  # with torch
 
     folder = weights_folder(store, record.id)

@@ -16,11 +16,11 @@ def label_by_hand(store: RunStore, section: Section, values: JsonMapping) -> str
     """What an execution by hand changed; '' if its parameters are those of the notebook's page in the report. Where
     there is no page yet, those of the parameters files make it.
     """
-    given = {name: value for name, value in values.items() if name not in RUNTIME}
+    relevant = {name: value for name, value in values.items() if name not in RUNTIME}
     expected = store.metadata(NOTEBOOK_METADATA, section.NOTEBOOK) or _file_values(section, values)
-    if all(name in expected and expected[name] == value for name, value in given.items()):
+    if all(name in expected and expected[name] == value for name, value in relevant.items()):
         return ""
-    changed = changed_parameters(values["scale"], section.NOTEBOOK, given)
+    changed = changed_parameters(values["scale"], section.NOTEBOOK, relevant)
     return "; ".join(changed) or "as its parameters files"
 
 
@@ -52,5 +52,5 @@ def adopt_runs(store: RunStore, run_ids: Iterable[str]) -> None:
     needed = set(run_ids)
     for name, values in store.all_metadata(BY_HAND_METADATA).items():
         if needed & set(values["runs"]):
-            kept = [run_id for run_id in values["runs"] if run_id not in needed]
-            store.put_metadata(BY_HAND_METADATA, name, values | {"runs": kept})
+            remaining = [run_id for run_id in values["runs"] if run_id not in needed]
+            store.put_metadata(BY_HAND_METADATA, name, values | {"runs": remaining})

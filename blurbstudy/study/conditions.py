@@ -14,13 +14,7 @@ from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
 from .grid import DEFAULT_RECIPE, ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
 from .parameter_types import read_seeds, read_splits
-from .parameters import (
-    CommonParameters,
-    LayerParameters,
-    LowResourceParameters,
-    QuestionParameters,
-    TaskTypeParameters,
-)
+from .parameters import CommonParameters, LayerParameters, LowResourceParameters, QuestionParameters, TaskTypeParameters
 from .study import Study
 
 BLURB = "BLURB score"
@@ -132,11 +126,7 @@ class Choice(TypedDict):
 
 
 def question_choice(study: Study[QuestionParameters]) -> Choice:
-    """The encoders and seeds on question answering.
-
-    Raises:
-        ParameterError: qa_encoders names an unknown encoder.
-    """
+    """The encoders and seeds on question answering. Raises ParameterError: qa_encoders names an unknown encoder."""
     chosen = study.parameters
     if chosen.qa_encoders == []:
         raise ParameterError("qa_encoders=[] names no encoder; use null for all, or leave the questions out")
@@ -154,19 +144,15 @@ def low_resource_grids(
     axes: Axes = ENCODERS_BY_TECHNIQUE,
 ) -> list[Grid]:
     """A grid per task of `low_resource`: every encoder at every level, trained on few examples.
-
-    Args:
-        techniques: number of epochs -> level -> techniques.
-
-    Raises:
-        ParameterError: it names sentence similarity or question answering, which are trained on all they have.
+    `techniques`: number of epochs -> level -> techniques.
+    Raises ParameterError: it names sentence similarity or question answering, which are trained on all they have.
     """
     parts = []
     chosen = study.parameters
     for task in study.named_tasks("low_resource", chosen.low_resource, task_types=LOW_RESOURCE_TYPES):
         setting = chosen.low_resource[task.name]
-        given = setting.model_dump(exclude={"max_train_examples"})
-        recipe = study.recipe(**chosen.shared_fields | given)
+        fields = setting.model_dump(exclude={"max_train_examples"})
+        recipe = study.recipe(**chosen.shared_fields | fields)
         n_train = study.sources.sizes[task.name]["train"]
         n = int(n_train * study.train_share(task.name))
         note = f"trained on {n:,} of {n_train:,} examples; the paper has no such column"
@@ -187,9 +173,7 @@ def resampled_columns(
     study: Study[CommonParameters], tasks: Sequence[str], *, splits: str | dict[str, str]
 ) -> tuple[TaskColumn, ...]:
     """A column per task that is resampled as well: beside its official one, and never compared with the paper.
-
-    Args:
-        splits: as the parameter of that name.
+    `splits`: as the parameter of that name.
     """
     columns = []
     for task in tasks:
@@ -224,9 +208,7 @@ def blurb_columns(study: Study[CommonParameters]) -> tuple[TaskColumn, ...]:
 
 def recipes_by_type(study: Study[TaskTypeParameters]) -> dict[str, Recipe]:
     """Task -> recipe, with the epochs and sequence length of its type (`TaskTypeParameters`).
-
-    Raises:
-        ParameterError: epochs or max_lengths lack the type of a task.
+    Raises ParameterError: epochs or max_lengths lack the type of a task.
     """
     chosen = study.parameters
     for name in ("epochs", "max_lengths"):

@@ -7,7 +7,7 @@ Counts: the rate of collapse of each level over all groups and columns, with Hol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -31,7 +31,6 @@ class Outcome(StrEnum):
 
     @property
     def decided(self) -> bool:
-        """Whether a direction is decided."""
         return self in (Outcome.BETTER, Outcome.WORSE)
 
 
@@ -47,7 +46,6 @@ class Decision:
 
     @property
     def is_average(self) -> bool:
-        """Whether it is an average over groups."""
         return self.groups > 1
 
 
@@ -90,8 +88,9 @@ def decide_levels(results: Results, *, baseline: str) -> list[Decision]:
     return [
         replace(decision, outcome=Outcome.BOTH_COLLAPSED)
         if all(
-            _all_collapsed(results, (condition, condition._replace(level=baseline)))
+            results.summaries[c].all_collapsed
             for condition in (effects[decision.condition] if decision.is_average else [decision.condition])
+            for c in (condition, condition._replace(level=baseline))
         )
         else decision
         for decision in decisions
@@ -114,8 +113,8 @@ def decide_effects(
         tested = sum(change.n > 1 for change in members.values())
         if tested > 1:
             decisions.append(Decision(condition=effect, comparison=average, p=p, outcome=outcome, groups=tested))
-            own = [change.p for change in members.values()]
-            within = holm(own) if outcome.decided else [None] * len(own)
+            p_values = [change.p for change in members.values()]
+            within = holm(p_values) if outcome.decided else [None] * len(p_values)
         else:
             within = [None if change.p is None else p for change in members.values()]
         decisions += [
@@ -123,10 +122,6 @@ def decide_effects(
             for (condition, change), p_within in zip(members.items(), within, strict=True)
         ]
     return decisions
-
-
-def _all_collapsed(results: Results, conditions: Sequence[Condition]) -> bool:
-    return all(results.summaries[condition].all_collapsed for condition in conditions)
 
 
 def tested_conditions(results: Results, *, baseline: str) -> tuple[list[Condition], list[str]]:

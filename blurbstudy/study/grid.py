@@ -119,7 +119,6 @@ class Results:
 
     @cached_property
     def summaries(self) -> dict[Condition, CellSummary]:
-        """Every cell that has runs, in numbers."""
         cells = {condition: self.cell(condition) for condition in self.conditions()}
         return {
             condition: summarize(
@@ -158,7 +157,6 @@ class Results:
         return compare_rates(collapse_strata(pairs, self.references, clusters=self.grid.pretraining_seeds))
 
     def select(self, *, groups: Sequence[str], columns: Sequence[TaskColumn]) -> Results:
-        """The same results restricted to some groups and columns."""
         labels = {column.label for column in columns}
         tasks = {task for column in columns for task in column.tasks}
         grid = replace(
@@ -172,7 +170,6 @@ class Results:
         return replace(self, grid=grid)
 
     def column(self, label: str) -> TaskColumn:
-        """The column with that label."""
         return next(column for column in self.grid.columns if column.label == label)
 
     def conditions(self, *, columns: Sequence[TaskColumn] = ()) -> list[Condition]:
@@ -191,7 +188,6 @@ class Results:
 
     @cached_property
     def caption_parts(self) -> list[str]:
-        """The parts of the caption."""
         configs = self.grid.configs
         records = [self.records[config.id] for config in configs if config.id in self.records]
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records})

@@ -14,9 +14,7 @@ from .parameters import CommonParameters, hub_id
 
 def requested_data(parameters: CommonParameters) -> str:
     """'mini' or the folder of the datasets.
-
-    Raises:
-        ParameterError: neither the parameter nor the environment names one.
+    Raises ParameterError: neither the parameter nor the environment names one.
     """
     folder = parameters.data or paths.data_folder()
     if folder is None:
@@ -56,9 +54,7 @@ def check_inputs(studies: Iterable[CommonParameters]) -> None:
 
 def check_datasets(tasks: Iterable[Task], folder: Path) -> None:
     """Check that the files of these datasets exist.
-
-    Raises:
-        DataError: the folder or a file is missing; one line for all of them.
+    Raises DataError: the folder or a file is missing; one line for all of them.
     """
     if not folder.is_dir():
         raise DataError(

@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import paths
 from ..config import JsonMapping, JsonObject
@@ -15,14 +15,15 @@ from ..errors import Interrupted
 from .parameters import CommonParameters
 from .section import Section
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
 PAPERMILL_CELL = "# Parameters\n"  # first line of the cell in which papermill sets parameters
 
 
 def notebook_parameters(section: Section, namespace: JsonMapping) -> CommonParameters:
     """The parameters in a notebook's globals; the working directory becomes the project's.
-
-    Raises:
-        ParameterError: an unknown parameter, or a value of another type or out of bounds.
+    Raises ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
     values = namespace_parameters(namespace, section.Parameters.model_fields)
     parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
@@ -42,9 +43,7 @@ def enter_project() -> None:
 def namespace_parameters(namespace: JsonMapping, known: Collection[str]) -> JsonObject:
     """The parameters among a notebook's globals, and names that its parameters cell sets but the section does not know,
     so that they are refused. Without a record of executed cells, any literal counts as set there.
-
-    Args:
-        known: the section's parameter names.
+    `known`: the section's parameter names.
     """
     shell = _shell()
     set_names = None if shell is None else names_set_by_parameters(shell.user_ns.get("In", ()), known)
@@ -62,21 +61,19 @@ def namespace_parameters(namespace: JsonMapping, known: Collection[str]) -> Json
 def names_set_by_parameters(cells: Sequence[str], known: Collection[str]) -> set[str] | None:
     """The names that the last executed parameters cell sets, and any cells of assignments right after it, such as
     papermill's; None if no such cell was executed.
-
-    Args:
-        cells: the sources of all executed cells, in order.
+    `cells`: the sources of all executed cells, in order.
     """
-    found: set[str] | None = None
+    assigned: set[str] | None = None
     current: set[str] | None = None
     for source in cells:
         names = _assigned_names(source)
         if names is None:
             current = None
         elif 2 * len(names & set(known)) > len(known) and not source.startswith(PAPERMILL_CELL):
-            current = found = names
+            current = assigned = names
         elif current is not None:
             current |= names  # and so to those found
-    return found
+    return assigned
 
 
 def _assigned_names(source: str) -> set[str] | None:
@@ -98,7 +95,7 @@ def in_notebook() -> bool:
     return _shell() is not None
 
 
-def _shell() -> Any:
+def _shell() -> InteractiveShell | None:
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:

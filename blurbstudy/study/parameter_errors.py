@@ -40,15 +40,21 @@ def describe_error(error: ValidationError, model: type[BaseModel], origin: str) 
     if first["type"] == "missing" and len(first["loc"]) == 1:
         return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
     inner = _inner_name(first["loc"])
-    same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1] and _inner_name(one["loc"]) == inner]
+    same = [
+        detail
+        for detail in error.errors()
+        if detail["loc"][:1] == first["loc"][:1] and _inner_name(detail["loc"]) == inner
+    ]
     if first["type"] == "value_error":
         must = first["msg"].removeprefix("Value error, ").rstrip(".")
     elif first["type"] in _CONTAINERS and not inner and len(same) == 1:
         must = _CONTAINERS[first["type"]] + _corrected(name, first["input"], first["type"])
     else:  # of a union of types there is one error for each
-        choices = dict.fromkeys(one["msg"].removeprefix("Input should be ").rstrip(".") for one in same)
+        choices = dict.fromkeys(detail["msg"].removeprefix("Input should be ").rstrip(".") for detail in same)
         must = f"must be {' or '.join(choice[:1].lower() + choice[1:] for choice in choices)}"
-        literals = [word for one in same if one["type"] == "literal_error" for word in _QUOTED.findall(one["msg"])]
+        literals = [
+            word for detail in same if detail["type"] == "literal_error" for word in _QUOTED.findall(detail["msg"])
+        ]
         if isinstance(first["input"], str) and (close := closest(first["input"], literals)):
             must += f" (did you mean {close!r}?)"
     meaning = model.model_fields[name].description if name in model.model_fields else ""
@@ -57,7 +63,6 @@ def describe_error(error: ValidationError, model: type[BaseModel], origin: str) 
 
 
 def suggest_parameter(name: str, known: Iterable[str]) -> str:
-    """What to use instead of an unknown parameter."""
     return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
 
 

@@ -12,7 +12,6 @@ from ..search.database import check_url
 from ..search.space import check_choices
 from ..tasks.folds import OFFICIAL, RESAMPLED_TASKS, ResampledSplits, parse_splits
 
-TASK_TYPES = ("ner", "pico", "relation", "similarity", "document", "question")
 MAX_SEEDS = 10_000
 
 Scale = Literal["mini", "small", "paper"]
@@ -39,9 +38,7 @@ Columns = Annotated[dict[str, str | None], Field(min_length=1)]
 
 def read_seeds(value: object) -> tuple[int, ...]:
     """Seeds from a number n (1 to n), a list, or text such as '5' (1 to 5), '1-5', '1,3,7' or '7-7' (7 alone).
-
-    Raises:
-        ParameterError: not one of these, empty, repeated, or out of bounds.
+    Raises ParameterError: not one of these, empty, repeated, or out of bounds.
     """
     wrong = ParameterError(
         f"seeds={reprlib.repr(value)}: expected a number such as 5, a list, '1-5' or '1,3,7', of at most "
@@ -74,9 +71,7 @@ def read_seeds(value: object) -> tuple[int, ...]:
 
 def read_splits(value: str | dict[str, str], task: str) -> ResampledSplits | None:
     """The resampled splits of a task, from `official`, `KxR` or such values by task; None: the official split alone.
-
-    Raises:
-        ParameterError: none of these.
+    Raises ParameterError: none of these.
     """
     if isinstance(value, str):
         return parse_splits(value) if task in RESAMPLED_TASKS else None

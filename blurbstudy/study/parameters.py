@@ -11,29 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .. import paths
 from ..config import SCALES, JsonMapping, JsonObject
 from ..errors import ParameterError, check_choice, did_you_mean
+from . import parameter_types as types
 from .parameter_errors import describe_error
-from .parameter_types import (
-    BatchSize,
-    Decay,
-    Device,
-    Encoders,
-    EngineName,
-    Epochs,
-    EpochsByType,
-    Evaluations,
-    FrozenLayers,
-    Head,
-    LayerCount,
-    LearningRate,
-    MaxLength,
-    MaxLengthByType,
-    Names,
-    Precision,
-    Scale,
-    Seeds,
-    Splits,
-    TaskNames,
-)
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
@@ -64,17 +43,13 @@ class Pretraining(Model):
     config: str
     corpus: list[str] | None
     tokens: int = Field(ge=0)
-    precision: Precision
+    precision: types.Precision
 
 
 def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -> M:
     """The model with these values.
-
-    Args:
-        origin: where the values come from, for errors.
-
-    Raises:
-        ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+    `origin`: where the values come from, for errors.
+    Raises ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
     """
     try:
         return model.model_validate(dict(values))
@@ -85,37 +60,37 @@ def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -
 class CommonParameters(Model):
     """The parameters that every notebook of the study has."""
 
-    scale: Scale = Field(description="mini, small or paper: names the parameters folder, default store and report")
+    scale: types.Scale = Field(
+        description="mini, small or paper: names the parameters folder, default store and report"
+    )
     data: str | None = Field(
         description='folder of the BLURB datasets; "mini": generated; None: the folder named by BLURBSTUDY_DATA'
     )
     store: str | None = Field(description="folder of the run store; None: runs/<scale>")
     train_missing: bool = Field(default=True, description="train the runs that the store lacks; False: only read it")
-    encoders: Encoders = Field(description="name: directory, Hub id, hub:NAME, pretrain:OBJECTIVE, or None (empty row)")
+    encoders: types.Encoders = Field(
+        description="name: directory, Hub id, hub:NAME, pretrain:OBJECTIVE, or None (empty row)"
+    )
     encoder_remarks: dict[str, str] = Field(description="name: a remark shown with every number of that encoder")
-    tasks: TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
-    seeds: Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
-    engine: EngineName = Field(
+    tasks: types.TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
+    seeds: types.Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
+    engine: types.EngineName = Field(
         default="local", description="local; ray: a Ray cluster trains the runs; worker: `blurbstudy work` does"
     )
-    device: Device = Field(description="auto (cuda, then cpu), cpu or cuda")
+    device: types.Device = Field(description="auto (cuda, then cpu), cpu or cuda")
     workers: int = Field(ge=0, le=1024, description="processes on a CPU; 0: one per core")
     population: int = Field(ge=0, le=4096, description="runs trained at once; 0: as many as suit the device")
     pretraining: Pretraining = Field(
         description="of pretrain:OBJECTIVE: configuration, text files (None: the data's own), tokens (0: as configured)"
     )
-    precision: Precision = Field(description="float32, or bfloat16 (float32 master weights)")
+    precision: types.Precision = Field(description="float32, or bfloat16 (float32 master weights)")
     show_paper: bool = Field(default=True, description="show the paper's numbers beside ours")
 
     @classmethod
     def parse(cls, values: JsonMapping, *, origin: str = "") -> Self:
         """The parameters with these values.
-
-        Args:
-            origin: where the values come from, for errors.
-
-        Raises:
-            ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+        `origin`: where the values come from, for errors.
+        Raises ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
         """
         return parse_parameters(cls, values, origin=origin)
 
@@ -131,24 +106,19 @@ P = TypeVar("P", bound=CommonParameters)
 class TrainingParameters(CommonParameters):
     """Parameters of a notebook whose runs share a learning rate and a batch size."""
 
-    learning_rate: LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
-    batch_size: BatchSize = Field(description="sequences per optimizer step")
-    n_evaluations: Evaluations = Field(description="dev evaluations per run")
+    learning_rate: types.LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
+    batch_size: types.BatchSize = Field(description="sequences per optimizer step")
+    n_evaluations: types.Evaluations = Field(description="dev evaluations per run")
 
     @property
     def shared_fields(self) -> JsonObject:
-        """The fields of `Recipe` that all runs share."""
-        return {
-            "learning_rate": self.learning_rate,
-            "batch_size": self.batch_size,
-            "n_evaluations": self.n_evaluations,
-        }
+        return {"learning_rate": self.learning_rate, "batch_size": self.batch_size, "n_evaluations": self.n_evaluations}
 
 
 class SimilarityParameters(CommonParameters):
     """Parameters of a notebook that fine-tunes on sentence similarity."""
 
-    similarity_head: Head = Field(
+    similarity_head: types.Head = Field(
         description="head on sentence similarity: pooler, gelu, or cosine (the two texts encoded apart)"
     )
 
@@ -160,14 +130,14 @@ class SimilarityParameters(CommonParameters):
 class QuestionParameters(CommonParameters):
     """Parameters of a notebook whose question answering may take fewer runs than its sentence similarity."""
 
-    qa_encoders: Names | None = Field(description="encoders that are run on question answering; None: all")
-    qa_seeds: Seeds | None = Field(description="seeds on question answering, as `seeds`; None: the same")
+    qa_encoders: types.Names | None = Field(description="encoders that are run on question answering; None: all")
+    qa_seeds: types.Seeds | None = Field(description="seeds on question answering, as `seeds`; None: the same")
 
 
 class ResampledParameters(CommonParameters):
     """Parameters of a notebook whose small tasks may be resampled."""
 
-    splits: Splits = Field(
+    splits: types.Splits = Field(
         description="official, or KxR: also K test folds, R repeats of BIOSSES, PubMedQA, BioASQ; or {task: KxR}"
     )
 
@@ -185,9 +155,9 @@ class LowResourceTask(Model):
     """How a larger task is trained on few of its examples."""
 
     max_train_examples: int = Field(ge=1)
-    epochs: Epochs
-    learning_rate: LearningRate
-    max_length: MaxLength
+    epochs: types.Epochs
+    learning_rate: types.LearningRate
+    max_length: types.MaxLength
 
 
 class LowResourceParameters(TrainingParameters):
@@ -202,24 +172,24 @@ class LowResourceParameters(TrainingParameters):
 class TaskTypeParameters(TrainingParameters, SimilarityParameters, TrainSizeParameters):
     """Parameters of a notebook over all tasks: epochs and sequence lengths by task type."""
 
-    epochs: EpochsByType = Field(description="passes over the training split, by task type")
-    max_lengths: MaxLengthByType = Field(description="sub-words per sequence, special tokens included, by task type")
+    epochs: types.EpochsByType = Field(description="passes over the training split, by task type")
+    max_lengths: types.MaxLengthByType = Field(
+        description="sub-words per sequence, special tokens included, by task type"
+    )
 
 
 class LayerParameters(CommonParameters):
     """Settings of the layer-specific techniques."""
 
-    freeze: FrozenLayers = Field(description='lowest layers frozen (and the embeddings), or "embeddings" alone')
-    decay: Decay = Field(description="factor on the learning rate from one depth to the next lower one")
-    reinit_layers: LayerCount = Field(description="top layers that are re-initialized")
+    freeze: types.FrozenLayers = Field(description='lowest layers frozen (and the embeddings), or "embeddings" alone')
+    decay: types.Decay = Field(description="factor on the learning rate from one depth to the next lower one")
+    reinit_layers: types.LayerCount = Field(description="top layers that are re-initialized")
     reinit_pooler: bool = Field(description="whether the pooler is re-initialized with them")
 
 
 def scale_parameters(scale: str, notebook: str) -> JsonObject:
     """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a missing file adds none.
-
-    Raises:
-        ParameterError: unknown scale, or a file that is not a mapping.
+    Raises ParameterError: unknown scale, or a file that is not a mapping.
     """
     check_choice("scale", scale, SCALES)
     values: JsonObject = {}
@@ -229,16 +199,13 @@ def scale_parameters(scale: str, notebook: str) -> JsonObject:
 
 
 def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
-    """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
 
 
 def stored_parameters(model: type[P], values: JsonMapping, *, store: Path) -> P:
     """The parameters of a notebook's last execution, as a run store has them; they only read that store.
-
-    Raises:
-        ParameterError: they are no longer valid.
+    Raises ParameterError: they are no longer valid.
     """
     known = {name: value for name, value in values.items() if name in model.model_fields}
     return model.parse({**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}")
@@ -275,11 +242,7 @@ def format_value(value: object) -> str:
 
 
 def read_mapping(path: Path) -> JsonObject:
-    """A YAML file of `name: value` lines.
-
-    Raises:
-        ParameterError: unreadable, invalid YAML, or not a mapping.
-    """
+    """A YAML file of `name: value` lines. Raises ParameterError: unreadable, invalid YAML, or not a mapping."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -293,9 +256,7 @@ def read_mapping(path: Path) -> JsonObject:
 
 def hub_id(spec: str | None) -> str | None:
     """`hub:NAME` looked up in parameters/hub_encoders.yaml; any other spec is returned as it is.
-
-    Raises:
-        ParameterError: the file has no such name.
+    Raises ParameterError: the file has no such name.
     """
     if spec is None or not spec.startswith(HUB_PREFIX):
         return spec

@@ -98,7 +98,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def source_request(self) -> SourceRequest:
-        """The data and encoders that the study needs."""
         specs = {name: parameters.hub_id(spec) for name, spec in self.encoder_specs.items()}
         encoders = {name: spec for name, spec in specs.items() if spec is not None}
         for name, spec in list(encoders.items()):
@@ -119,7 +118,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def pretraining_plan(self) -> PretrainingPlan:
-        """How encoders given as pretrain:OBJECTIVE are made."""
         plan = self.parameters.pretraining
         on_cpu = not self.trains or plan.config == MINI
         return PretrainingPlan(
@@ -146,9 +144,7 @@ class Study(TaskChoice, Generic[P]):
     @property
     def data(self) -> str:
         """'mini' or the folder of the datasets.
-
-        Raises:
-            ParameterError: neither the parameter nor the environment names one.
+        Raises ParameterError: neither the parameter nor the environment names one.
         """
         return requested_data(self.parameters)
 
@@ -165,11 +161,9 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def references(self) -> dict[str, Reference]:
-        """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 
     def recipe(self, **fields: object) -> Recipe:
-        """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
 
     def pretrained_variants(self, name: str) -> list[str]:
@@ -204,17 +198,15 @@ class Study(TaskChoice, Generic[P]):
 
     def results(self, grid: Grid) -> Results:
         """The grid's results. Runs in the store are reused; missing ones are trained if the study trains.
-
-        Raises:
-            StudyError: data, an encoder or the store failed.
+        Raises StudyError: data, an encoder or the store failed.
         """
         if self.trains:
             self.save_parameters()
             start = time.monotonic()
-            found = self.train(grid.configs)
+            sweep = self.train(grid.configs)
             if self.by_hand and in_notebook():
-                print(found.describe(seconds=time.monotonic() - start))
-            records = found.records
+                print(sweep.describe(seconds=time.monotonic() - start))
+            records = sweep.records
         else:
             records = find_runs(grid.configs, self.store).records
         return Results(
@@ -228,9 +220,7 @@ class Study(TaskChoice, Generic[P]):
 
     def train(self, configs: Sequence[RunConfig]) -> SweepResult:
         """The runs; those that the store lacks are trained.
-
-        Raises:
-            StudyError: data, an encoder or the store failed, or the notebook was interrupted.
+        Raises StudyError: data, an encoder or the store failed, or the notebook was interrupted.
         """
         if self.label_by_hand:
             self.save_by_hand(self.label_by_hand, run_ids=[run.id for run in configs if run.id not in self.store])
@@ -241,7 +231,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def engine(self) -> Engine:
-        """The engine that trains missing runs."""
         chosen = self.parameters
         match chosen.engine:
             case "ray":
@@ -253,7 +242,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def local_engine(self) -> LocalEngine:
-        """The engine that trains on this machine."""
         chosen = self.parameters
         return LocalEngine(
             device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
@@ -276,7 +264,6 @@ class Study(TaskChoice, Generic[P]):
 
     @property
     def stored_values(self) -> JsonObject:
-        """The parameters as the store keeps them."""
         return self.parameters.model_dump(mode="json", exclude={"train_missing"}) | {"data": self.data}
 
     @cached_property
@@ -310,8 +297,6 @@ class Study(TaskChoice, Generic[P]):
 
 def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study[CommonParameters]:
     """The study of a section's last execution by its stored parameters; it only reads the store.
-
-    Raises:
-        ParameterError: the stored parameters are no longer valid.
+    Raises ParameterError: the stored parameters are no longer valid.
     """
     return Study(section, stored_parameters(section.Parameters, values, store=store))

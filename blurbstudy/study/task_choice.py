@@ -17,11 +17,7 @@ class TaskChoice:
     tasks: tuple[Task, ...]
 
     def tasks_of(self, task_type: str) -> tuple[Task, ...]:
-        """The study's tasks of a type (similarity, question).
-
-        Raises:
-            ParameterError: there is none.
-        """
+        """The study's tasks of a type (similarity, question). Raises ParameterError: there is none."""
         chosen = tuple(task for task in self.tasks if task.task_type == task_type)
         if not chosen:
             known = " or ".join(task.name for task in TASKS if task.task_type == task_type)
@@ -29,11 +25,7 @@ class TaskChoice:
         return chosen
 
     def named_tasks(self, parameter: str, names: Iterable[str], *, task_types: Sequence[str]) -> tuple[Task, ...]:
-        """The study's tasks among those that a parameter names.
-
-        Raises:
-            ParameterError: it names one of another type.
-        """
+        """The study's tasks among those that a parameter names. Raises ParameterError: it names one of another type."""
         known = [task.name for task in TASKS if task.task_type in task_types]
         for name in names:
             if name not in known:
@@ -41,7 +33,6 @@ class TaskChoice:
         return tuple(task for task in self.tasks if task.name in names)
 
     def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
-        """One column per task of a type."""
         return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(task_type))
 
     def paper_columns(self) -> tuple[TaskColumn, ...]:

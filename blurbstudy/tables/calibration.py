@@ -29,8 +29,8 @@ def reliability_figure(run: JsonMapping) -> Figure:
     panel.axis_across("probability")
     panel.axis_up("share that is right on test")
     panel.line([(panel.across(0), panel.up(0)), (panel.across(1), panel.up(1))], SOFT, dash="5 4", width=1.2)
-    drawn = [side for side in SIDES if test[side[0]]]
-    for name, _, color, shape in drawn:
+    sides = [side for side in SIDES if test[side[0]]]
+    for name, _, color, shape in sides:
         for row in test[name]["reliability"]:
             x = panel.across(row["probability"])
             if row["interval"]:
@@ -39,13 +39,13 @@ def reliability_figure(run: JsonMapping) -> Figure:
             panel.mark(shape, x, panel.up(row["happened"]), color, tip=tip)
     described = "; ".join(
         f"{title}: ECE {100 * test[name]['ece'][0]:.2f} in {format_count(test[name]['bins'], 'bin')}"
-        for name, title, _, _ in drawn
+        for name, title, _, _ in sides
     )
     return Figure(
         title="Reliability",
         alt=f"Share that is right by stated probability. {described}.",
         panels=[panel],
-        keys=[Key(title, color, shape) for _, title, color, shape in drawn] + [Key("perfect", SOFT, dash="5 4")],
+        keys=[Key(title, color, shape) for _, title, color, shape in sides] + [Key("perfect", SOFT, dash="5 4")],
         notes=[f"{described}, times 100; bars are 95% intervals over {test['units']} ({INTERVALS})"],
     )
 

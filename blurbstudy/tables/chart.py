@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -51,10 +50,10 @@ class Key:
     hollow: bool = False
 
     def svg(self, x: float = 0, y: float = 0) -> str:
-        drawn = "" if self.dash is None else _stroke("M1 8H29", self.color, dash=self.dash)
-        drawn += _marks(self.shape, self.color, self.hollow, [_mark(self.shape, 15, 8)]) if self.shape else ""
-        place = f'x="{number(x)}" y="{number(y)}"' if x or y else 'aria-hidden="true" style="vertical-align:-3px"'
-        return f'<svg {place} width="30" height="16" viewBox="0 0 30 16">{drawn}</svg>'
+        markup = "" if self.dash is None else _stroke("M1 8H29", self.color, dash=self.dash)
+        markup += _marks(self.shape, self.color, self.hollow, [_mark(self.shape, 15, 8)]) if self.shape else ""
+        attributes = f'x="{number(x)}" y="{number(y)}"' if x or y else 'aria-hidden="true" style="vertical-align:-3px"'
+        return f'<svg {attributes} width="30" height="16" viewBox="0 0 30 16">{markup}</svg>'
 
 
 @dataclass(kw_only=True)
@@ -72,7 +71,6 @@ class Panel:
     left: float = 0  # px at least, so that panels with other names have equal axes
     parts: list[str] = field(default_factory=list)
     marks: dict[tuple[str, str, bool], list[str]] = field(default_factory=dict)  # drawn last
-    stacked: Counter[tuple[float, bool]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.names = [wrapped(name) for name in self.rows]
@@ -100,14 +98,13 @@ class Panel:
         """px from the top of the middle of a named row."""
         return self.box_top + self.row * (index + 0.5)
 
-    def axis_across(self, label: str, ticks: Mapping[float, str] | None = None, *, grid: bool = True) -> None:
-        """Ticks and label below the plot, and lines of the grid."""
+    def axis_across(self, label: str, ticks: Mapping[float, str] | None = None) -> None:
         lines, end = "", -math.inf
         for value, text in (
             self.x.ticks(max(3, int(self.box_right - self.box_left) // 45)) if ticks is None else ticks
         ).items():
             at = self.across(value)
-            lines += f"M{number(at)} {self.box_top}V{self.box_bottom}" if grid else ""
+            lines += f"M{number(at)} {self.box_top}V{self.box_bottom}"
             half = text_width(text) / 2
             if at - half > end + 3:  # otherwise it would touch the one before
                 self.text(at, self.box_bottom + 16, text, anchor="middle", color=SOFT)
@@ -120,23 +117,18 @@ class Panel:
         self.parts.insert(0, _stroke(f"M{number(self.box_left)} {self.box_bottom}H{self.box_right}", SOFT, width=1))
         self.text((self.box_left + self.box_right) / 2, self.box_bottom + 35, label, anchor="middle", color=SOFT)
 
-    def axis_up(self, label: str, ticks: Mapping[float, str] | None = None) -> None:
-        """Ticks at the left, the label above them, and lines of the grid."""
+    def axis_up(self, label: str) -> None:
         lines = ""
-        for value, text in (self.y.ticks() if ticks is None else ticks).items():
+        for value, text in self.y.ticks().items():
             at = number(self.up(value))
             lines += f"M{number(self.box_left)} {at}H{self.box_right}"
             self.text(self.box_left - 8, self.up(value) + 4, text, anchor="end", color=SOFT)
         self.parts.insert(0, _stroke(lines, LINE, width=1))
         self.text(0, self.box_top - 10, label, color=SOFT)
 
-    def text(
-        self, x: float, y: float, text: str, *, anchor: str = "start", color: str = "", bold: bool = False
-    ) -> None:
-        """A text with its baseline at y."""
-        style = "".join((f"fill:{color};" if color else "", "font-weight:650" if bold else ""))
+    def text(self, x: float, y: float, text: str, *, anchor: str = "start", color: str = "") -> None:
         attributes = f' text-anchor="{anchor}"' if anchor != "start" else ""
-        attributes += f' style="{style}"' if style else ""
+        attributes += f' style="fill:{color};"' if color else ""
         self.parts.append(f'<text x="{number(x)}" y="{number(y)}"{attributes}>{escape(text)}</text>')
 
     def mark(self, shape: str, x: float, y: float, color: str, *, hollow: bool = False, tip: str = "") -> None:
@@ -171,7 +163,6 @@ class Panel:
         faint: bool = False,
         shape: str = "",
     ) -> None:
-        """A line through points of the two axes, and a mark at each."""
         known = [(self.across(x), self.up(y), y) for x, y in points]
         self.line([(x, y) for x, y, _ in known], color, dash=dash, width=width, faint=faint)
         for x, y, value in known if shape else ():
@@ -191,15 +182,6 @@ class Panel:
         self.mark("left" if low else "right", at, y, color)
         self.text(at + (8 if low else -8), y + 4, minus(f"{value:.1f}"), anchor="start" if low else "end", color=color)
 
-    def beyond_up(self, x: float, value: float, color: str) -> None:
-        """The same for the axis up; several at one place are stacked."""
-        low = value < self.y.low
-        stacked = self.stacked[x, low]
-        self.stacked[x, low] += 1
-        y = self.box_bottom - 8 - 14 * stacked if low else self.box_top + 8 + 14 * stacked
-        self.mark("down" if low else "up", x, y, color)
-        self.text(x - 8, y + 4, minus(f"{value:.1f}"), anchor="end")
-
     def line_names(self, names: Iterable[tuple[float, str, str]]) -> None:
         """Names of lines at their right ends, moved apart where they would touch: (px from the top, name, color)."""
         below = -math.inf
@@ -210,15 +192,15 @@ class Panel:
 
     def svg(self, x: float = 0, y: float = 0) -> str:
         """The panel; at a place in px within another drawing."""
-        place = f'x="{number(x)}" y="{number(y)}"' if x or y else 'style="max-width:100%;height:auto"'
+        attributes = f'x="{number(x)}" y="{number(y)}"' if x or y else 'style="max-width:100%;height:auto"'
         title = "".join(
             f'<text y="{14 + 17 * index}" font-size="13" font-weight="650">{escape(line)}</text>'
             for index, line in enumerate(self.titles)
         )
-        on_top = sorted(self.marks.items(), key=lambda drawn: drawn[0][0] == "mean")
-        marks = "".join(_marks(*kind, drawn) for kind, drawn in on_top)
+        on_top = sorted(self.marks.items(), key=lambda group: group[0][0] == "mean")
+        marks = "".join(_marks(*kind, group) for kind, group in on_top)
         return (
-            f'<svg {place} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
+            f'<svg {attributes} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
             f'<g style="font:{LETTER}px {FONT};fill:{INK}">{title}{"".join(self.parts)}{marks}</g></svg>'
         )
 
@@ -256,14 +238,14 @@ def _mark(shape: str, x: float, y: float, tip: str = "") -> str:
     return f'<path d="{SHAPES[shape]}" transform="translate({number(x)} {number(y)})">{inside}</path>'
 
 
-def _marks(shape: str, color: str, hollow: bool, drawn: Sequence[str]) -> str:
+def _marks(shape: str, color: str, hollow: bool, marks: Sequence[str]) -> str:
     if shape in STROKED:
         style = f"fill:none;stroke:{color};stroke-width:2.4"
     elif hollow:
         style = f"fill:{CARD};stroke:{color};stroke-width:1.8"
     else:
         style = f"fill:{color};stroke:{CARD};stroke-width:.6"
-    return f'<g class="{shape}" style="{style}">{"".join(drawn)}</g>'
+    return f'<g class="{shape}" style="{style}">{"".join(marks)}</g>'
 
 
 def _stroke(path: str, color: str, *, dash: str = "", width: float = 2, faint: bool = False) -> str:

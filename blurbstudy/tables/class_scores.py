@@ -25,7 +25,6 @@ _SHADE = 35  # per cent of the text's colour in a cell with all examples of its 
 
 
 def report_lines(report: ClassReport) -> list[str]:
-    """The scores of each class and of probabilities, times 100, for the terminal."""
     head = [f"by class, on {report.split}{f', {report.whose}' if report.whose else ''}:"] if report.classes else []
     return [*head, *_class_lines(report.classes), *ranking_lines(report.ranking)]
 
@@ -38,7 +37,9 @@ def report_tables(report: ClassReport) -> list[Table]:
     of_run = f", {report.confusions_of}" if report.confusions_of else ""
     title = f"Confusion matrix on {report.split}{of_run}"
     matrix = confusion_table(report.confusions, list(report.classes), title=title)
-    return [_class_table(report.classes, title=f"Scores by class on {whose}"), *([matrix] if matrix else [])]
+    rows = [_cells(name, scores) for name, scores in report.classes.items()]
+    scores = Table(title=f"Scores by class on {whose}", columns=COLUMNS, rows=rows, notes=[f"{INTERVALS}."])
+    return [scores, *([matrix] if matrix else [])]
 
 
 def _class_lines(classes: Mapping[str, ClassScores]) -> list[str]:
@@ -47,10 +48,6 @@ def _class_lines(classes: Mapping[str, ClassScores]) -> list[str]:
     rows = [COLUMNS, *(_cells(name, scores) for name, scores in classes.items())]
     lines = [f"{row[0]:<24}" + "".join(f"{c:>{w}}" for c, w in zip(row[1:], _WIDTHS[1:], strict=True)) for row in rows]
     return [*lines, INTERVALS]
-
-
-def _class_table(classes: Mapping[str, ClassScores], *, title: str) -> Table:
-    return Table(title=title, columns=COLUMNS, rows=[_cells(*one) for one in classes.items()], notes=[f"{INTERVALS}."])
 
 
 def _cells(name: str, scores: ClassScores) -> tuple[str, ...]:

@@ -92,9 +92,7 @@ def widest_interval(changes: Sequence[Comparison]) -> float:
 
 def difference_cells(change: Comparison | None, *, reach: float = 0.0) -> tuple[str, str | HtmlCell, str]:
     """A difference, its interval with the intervals over each source, and what such a study decides.
-
-    Args:
-        reach: points to either side of zero on the axis of the bar; 0: no bar.
+    `reach`: points to either side of zero on the axis of the bar; 0: no bar.
     """
     if change is None:
         return "–", "–", "–"
@@ -201,9 +199,9 @@ def _describe_decision(decision: Decision, members: Sequence[Decision], *, basel
     assert change.difference is not None
     where = f"{condition.column}, mean of {decision.groups} encoders" if decision.is_average else condition.panel
     each = ", ".join(
-        f"{one.condition.group} {format_signed(percent(one.comparison.difference), 1)}"
-        + ("" if one.outcome.decided else f" {one.outcome.value}")
-        for one in members
+        f"{member.condition.group} {format_signed(percent(member.comparison.difference), 1)}"
+        + ("" if member.outcome.decided else f" {member.outcome.value}")
+        for member in members
     )
     return (
         f"{where}: {condition.level} is {decision.outcome.value} than {in_sentence(baseline)} by "
@@ -246,9 +244,7 @@ def describe_difference(comparison: Comparison, *, printed: float, outcome: str)
 
 def summarize_sentences(outcomes: Sequence[tuple[str, str]], *, what: str) -> list[str]:
     """The sentences of (outcome, sentence) pairs; if many are undecided, only their count.
-
-    Args:
-        what: the comparisons, for that count: `with BERT`.
+    `what`: the comparisons, for that count: `with BERT`.
     """
     undecided = [outcome for outcome, _ in outcomes if outcome.startswith("undecided")]
     if len(undecided) <= MAX_NAMED:

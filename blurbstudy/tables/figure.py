@@ -12,7 +12,7 @@ from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, P
 from .formatting import slug
 from .scale import Scale, minus
 from .score_table import column_notes, paper_score, percent_scores
-from .table import FigureInfo, figures_bundle, files
+from .table import FigureInfo, Remark, Table, figures_bundle, files
 
 if TYPE_CHECKING:
     from ..stabilizers import DepthPlan
@@ -41,7 +41,6 @@ class Figure:
 
     @property
     def svg(self) -> str:
-        """Panels and legend as one SVG file."""
         return image(self.panels, self.keys, columns=max(1, min(self.columns, len(self.panels))))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -50,14 +49,14 @@ class Figure:
     def _repr_html_(self) -> str:
         columns = max(1, min(self.columns, len(self.panels)))
         room = max((columns * (panel.width + 20) for panel in self.panels), default=WIDE)
-        drawn = "".join(panel.svg() for panel in self.panels)
+        svg = "".join(panel.svg() for panel in self.panels)
         keys = "".join(
             f'<span style="display:inline-block;margin-right:1.4em">{key.svg()} {escape(key.text)}</span>'
             for key in self.keys
         )
         drawing = (
             f'<div class="panels" role="img" aria-label="{escape(self.alt, quote=True)}" '
-            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{drawn}</div>'
+            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{svg}</div>'
         )
         parts = [
             f'<div style="max-width:{room}px">',
@@ -73,6 +72,20 @@ class Figure:
             f'<div class="frame">{"".join(parts)}</div>'
             f"{files(caption=self.caption)}{listed}</figure>"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Tables, figures and remarks, one below the other."""
+
+    parts: Sequence[Table | Figure | Remark]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        infos = [part.info for part in self.parts if not isinstance(part, Remark)]
+        return figures_bundle(self._repr_html_(), *infos)
+
+    def _repr_html_(self) -> str:
+        return "".join(part._repr_html_() for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +110,6 @@ class SeedScores:
 
     @property
     def runs(self) -> dict[object, tuple[float | None, bool]]:
-        """Seed -> score, and whether the run collapsed."""
         names = self.seeds or range(1, len(self.scores) + 1)
         return dict(zip(names, zip(self.scores, self.collapsed, strict=True), strict=True))
 
@@ -111,9 +123,7 @@ def depth_figure(
     notes: Sequence[str] = (),
 ) -> Figure:
     """A panel per technique, a bar per depth, as long as the factor on its learning rate.
-
-    Args:
-        top: name of the highest depth; '': as in the plans.
+    `top`: name of the highest depth; '': as in the plans.
     """
     depths = max(len(plan.lr_scales) + plan.removed for plan in plans.values())
     full = max(plans.values(), key=lambda plan: len(plan.lr_scales) + plan.removed)
@@ -167,9 +177,9 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
         if condition in left_out:
             continue
         summary, column = results.summaries.get(condition), results.column(condition.column)
-        begun = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
+        is_partial = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
         every = zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
-        finished = [one for one in every if one[1] is not None or not begun]  # else folds are still to come
+        finished = [run for run in every if run[1] is not None or not is_partial]  # else folds are still to come
         points = SeedScores(
             label=condition.level,
             scores=[score for _, score, _ in finished],
@@ -199,44 +209,37 @@ def points_figure(
     """One panel per name: a row per condition, every seed a point, collapsed runs crossed.
 
     The axes of one metric are equal. They reach as far as our scores; other numbers beyond them are arrows at the edge.
-
-    Args:
-        paired: with a line from each seed's point to that of the same seed in the next row.
+    `paired`: with a line from each seed's point to that of the same seed in the next row.
     """
+    entries = [entry for points in panels.values() for entry in points]
     scores: dict[str, list[float | None]] = {}
-    for entry in (entry for points in panels.values() for entry in points):
+    for entry in entries:
         scores.setdefault(entry.metric, []).extend(entry.scores)
     axes = {metric: Scale.around(values, otherwise=(0, 100)) for metric, values in scores.items()}
-    left = names_width(entry.label for points in panels.values() for entry in points)
+    left = names_width(entry.label for entry in entries)
     columns = 3 if len(panels) > 4 or len(panels) == 3 else 2
-    drawn = [
-        _draw_seeds(
-            name, points, axes[points[0].metric], paired=paired, left=left, width=NARROW if columns == 3 else WIDE
-        )
+    width = NARROW if columns == 3 else WIDE
+    figure_panels = [
+        _draw_seeds(name, points, axes[points[0].metric], paired=paired, left=left, width=width)
         for name, points in panels.items()
     ]
-    entries = [entry for points in panels.values() for entry in points]
     runs = [run for entry in entries for run in entry.runs.values()]
     several = any(len(entry.scores) > 1 for entry in entries)
+    has_trivial = any(entry.trivial is not None and entry.trivial in axes[entry.metric] for entry in entries)
+    has_paper = any(entry.paper is not None for entry in entries)
     keys = [
         (Key("a run (seed)", BLUE, "dot"), any(not gone and score is not None for score, gone in runs)),
         (Key("a collapsed run", VERMILION, "cross"), any(gone and score is not None for score, gone in runs)),
         (Key(NO_SCORE, VERMILION, "left"), any(score is None for score, _ in runs)),
         (Key("mean of the runs that did not collapse, if any", INK, "mean"), several),
         (Key("the same seed", GREY, dash=""), paired),
-        (
-            Key("trivial prediction", SOFT, dash="5 4"),
-            any(entry.trivial is not None and entry.trivial in axes[entry.metric] for entry in entries),
-        ),
-        (
-            Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", hollow=True),
-            any(entry.paper is not None for entry in entries),
-        ),
+        (Key("trivial prediction", SOFT, dash="5 4"), has_trivial),
+        (Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", hollow=True), has_paper),
     ]
     return Figure(
         title=title,
         alt=_describe_points(panels),
-        panels=drawn,
+        panels=figure_panels,
         keys=[key for key, occurs in keys if occurs],
         columns=columns,
         reading=COLLAPSED_NOTE if any(gone for _, gone in runs) else "",
@@ -263,19 +266,15 @@ def _draw_seeds(
     elif trivial is not None:
         side = "◂ " if trivial < axis.low else "▸ "
         label += f" ({side}trivial: {minus(f'{trivial:.1f}')})"
-    places: list[dict[object, tuple[float, float]]] = []
-    for middle, entry in zip(middles, points, strict=True):
-        places.append(
-            {
-                seed: (panel.box_left if score is None else panel.across(score), middle + offset[seed])
-                for seed, (score, _) in entry.runs.items()
-            }
-        )
+    positions = [
+        {seed: (panel.box_left if x is None else panel.across(x), y + offset[seed]) for seed, (x, _) in runs.items()}
+        for y, runs in zip(middles, (entry.runs for entry in points), strict=True)
+    ]
     if paired:
-        for above, below in zip(places, places[1:], strict=False):
+        for above, below in zip(positions, positions[1:], strict=False):
             for seed in above.keys() & below.keys():
                 panel.line([above[seed], below[seed]], GREY, width=1, faint=True)
-    for middle, entry, at in zip(middles, points, places, strict=True):
+    for middle, entry, at in zip(middles, points, positions, strict=True):
         if not entry.scores:
             panel.text(panel.box_left + 8, middle + 4, entry.without, color=SOFT)
         for seed, (score, collapsed) in entry.runs.items():

@@ -50,7 +50,6 @@ def format_setting(value: object) -> str:
 
 
 def slug(title: str) -> str:
-    """A title as an HTML id and file name."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"
 
 

@@ -57,14 +57,14 @@ def curve_notes(curve: LearningCurve) -> list[str]:
     ]
 
 
-def _doubling_note(found: Comparison) -> str:
-    gain = f"from half of train to all of it: {format_signed(percent(found.difference))}"
-    if found.p is None:
-        return f"{gain}, not decided ({found.reason})"
-    verdict = "undecided" if found.p >= 0.05 else "better" if (found.difference or 0.0) > 0 else "worse"
-    reach = f"; such a study shows differences from {format_number(percent(found.detectable))} on"
-    interval = format_interval(percents(found.interval))
-    return f"{gain} {interval}, p {format_p_value(found.p)}: {verdict}{reach if verdict == 'undecided' else ''}"
+def _doubling_note(comparison: Comparison) -> str:
+    gain = f"from half of train to all of it: {format_signed(percent(comparison.difference))}"
+    if comparison.p is None:
+        return f"{gain}, not decided ({comparison.reason})"
+    verdict = "undecided" if comparison.p >= 0.05 else "better" if (comparison.difference or 0.0) > 0 else "worse"
+    reach = f"; such a study shows differences from {format_number(percent(comparison.detectable))} on"
+    interval = format_interval(percents(comparison.interval))
+    return f"{gain} {interval}, p {format_p_value(comparison.p)}: {verdict}{reach if verdict == 'undecided' else ''}"
 
 
 def curve_text(curve: LearningCurve) -> list[str]:
@@ -75,10 +75,10 @@ def curve_text(curve: LearningCurve) -> list[str]:
     return [f"learning curve, scores on {curve.split}", *lines, DRAW_NOTE, *curve_notes(curve)]
 
 
-def curve_table(curve: LearningCurve, *, title: str = "Learning curve: score by labels") -> Table:
+def curve_table(curve: LearningCurve) -> Table:
     """A row per size, with what doubling bought as notes."""
     return Table(
-        title=title,
+        title="Learning curve: score by labels",
         columns=COLUMNS,
         rows=curve_rows(curve),
         caption=f"Scores on {curve.split}, times 100.",
@@ -86,7 +86,7 @@ def curve_table(curve: LearningCurve, *, title: str = "Learning curve: score by 
     )
 
 
-def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figure:
+def curve_figure(curve: LearningCurve) -> Figure:
     """Draws as points and their means as a line, by training examples on a logarithmic axis; dashed, the power law up
     to twice the data.
     """
@@ -106,8 +106,8 @@ def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figu
         for score, judgement in zip(point.summary.scores, point.summary.judgements, strict=True):
             if score is not None:
                 shape, color = ("cross", VERMILION) if judgement.status.collapsed else ("dot", BLUE)
-                place = (panel.across(point.n_train), panel.up(PERCENT * score))
-                panel.mark(shape, *place, color, tip=f"{PERCENT * score:.2f}")
+                position = (panel.across(point.n_train), panel.up(PERCENT * score))
+                panel.mark(shape, *position, color, tip=f"{PERCENT * score:.2f}")
     shapes = {shape for shape, _, _ in panel.marks}
     keys = [
         (Key("a draw", BLUE, "dot"), "dot" in shapes),
@@ -118,7 +118,7 @@ def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figu
     described = "; ".join(f"{row[1]} examples {row[2]}" for row in curve_rows(curve))
     notes = [DRAW_NOTE, *curve_notes(curve)]
     return Figure(
-        title=title,
+        title="Learning curve",
         alt=f"Score by training examples: {described}.",
         panels=[panel],
         keys=[key for key, occurs in keys if occurs],

@@ -28,8 +28,7 @@ NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it
 }
 AGAINST_PAPER = "Against the paper"
 NOT_COMPARED = KeyFinding(
-    question=AGAINST_PAPER,
-    sentences=["The paper's numbers are left out here (show_paper: false)."],
+    question=AGAINST_PAPER, sentences=["The paper's numbers are left out here (show_paper: false)."]
 )
 PAPER_FILE = Path(__file__).with_name("paper_tables.yaml")
 
@@ -45,9 +44,7 @@ def paper_number(table: str, *keys: str) -> float | None:
 
     `keys` name the cell from the outside in; for a table printed by columns the column comes first
     (`paper_number("table3", "Standard epochs", "ELECTRA")`, `paper_number("table4", "BERT", "Layer freeze", "QA")`).
-
-    Raises:
-        ParameterError: the paper has no such table.
+    Raises ParameterError: the paper has no such table.
     """
     if table not in paper_tables():
         raise ParameterError(f"table {table!r} is not in the paper's data; known: {', '.join(paper_tables())}")

@@ -18,11 +18,11 @@ class Scale:
     @classmethod
     def around(cls, values: Iterable[float | None], *, least: float = 2.0, otherwise: tuple[float, float]) -> Scale:
         """The range of some values with room at both ends; `otherwise` without any."""
-        found = [value for value in values if value is not None and math.isfinite(value)]
-        if not found:
+        finite = [value for value in values if value is not None and math.isfinite(value)]
+        if not finite:
             return cls(*otherwise)
-        room = max(least / 2, 0.07 * (max(found) - min(found)))
-        return cls(min(found) - room, max(found) + room)
+        room = max(least / 2, 0.07 * (max(finite) - min(finite)))
+        return cls(min(finite) - room, max(finite) + room)
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -37,9 +37,9 @@ class Scale:
         raw = (self.high - self.low) / about
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
-        places = max(0, -math.floor(math.log10(step) + 1e-9) + (f"{step:e}"[:3] == "2.5"))
-        whole = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
-        return {round(n * step, 10): minus(f"{n * step:,.{places}f}") for n in whole}
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9) + (f"{step:e}"[:3] == "2.5"))
+        multiples = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+        return {round(n * step, 10): minus(f"{n * step:,.{decimals}f}") for n in multiples}
 
 
 def minus(text: str) -> str:

@@ -26,7 +26,7 @@ class Score:
     collapsed: int = 0  # runs
     collapse_rate: tuple[float, float] | None = None  # 95% interval
     failed: int = 0  # runs that collapsed or are no better than trivial on dev
-    shown: int = 0  # runs shown to be better than trivial on dev
+    n_shown: int = 0  # runs shown to be better than trivial on dev
     runs: int = 0  # of all its tasks
     planned: int = 0  # runs on resampled splits, of which a repeat needs every fold
     seeds: int = 0  # seeds with a run
@@ -41,45 +41,33 @@ class Score:
     decides: bool = True  # False: a demonstration with one seed, shown without intervals
     run_ids: tuple[str, ...] = ()  # of the runs behind it
 
-    FIELDS = (
-        "mean",
-        "sd",
-        "n",
-        "seeds low",
-        "seeds high",
-        "examples low",
-        "examples high",
-        "all runs low",
-        "all runs high",
-        "worst",
-        "collapsed",
-        "failed",
-        "shown better than trivial",
-        "runs",
-        "trivial",
-        "mention list",
-        "paper",
-        "run ids",
-    )
-
     @property
-    def values(self) -> tuple[object, ...]:
-        """The values of FIELDS, unrounded."""
+    def fields(self) -> dict[str, object]:
+        """Column of a file -> unrounded value."""
+        known = self.runs > 0
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
-        counts = (self.collapsed, self.failed, self.shown, self.runs) if self.runs else (None,) * 4
-        return (
-            self.state if self.mean is None and not self.runs else self.mean,
-            self.sd,
-            self.n if self.runs else None,
-            *(low, high, examples_low, examples_high, *(self.mixture or (None, None))),
-            self.worst,
-            *counts,
-            self.trivial,
-            self.mention_list,
-            self.paper,
-            " ".join(self.run_ids),
-        )
+        runs_low, runs_high = self.mixture or (None, None)
+        return {
+            "mean": self.state if self.mean is None and not known else self.mean,
+            "sd": self.sd,
+            "n": self.n if known else None,
+            "seeds low": low,
+            "seeds high": high,
+            "examples low": examples_low,
+            "examples high": examples_high,
+            "all runs low": runs_low,
+            "all runs high": runs_high,
+            "worst": self.worst,
+            "collapsed": self.collapsed if known else None,
+            "failed": self.failed if known else None,
+            "shown better than trivial": self.n_shown if known else None,
+            "runs": self.runs if known else None,
+            "trivial": self.trivial,
+            "mention list": self.mention_list,
+            "paper": self.paper,
+            "run ids": " ".join(self.run_ids),
+        }
 
     def html(self, *, scale: tuple[float, float] | None = None, description: str = "") -> str:
         """The mean and a bar of its intervals on one line; everything else opens on hover, focus and tap.
@@ -118,7 +106,6 @@ class Score:
         return f"{self.runs} of {self.planned} runs" if self.runs < self.planned else "no score"
 
     def _details(self) -> list[str]:
-        """Everything that is known of the number, as entries of a list."""
         paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
         if self.single_run:
             return [_detail("examples", format_interval(self.over_examples)) if self.decides else "", paper]
@@ -141,7 +128,7 @@ class Score:
             _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")
             if self.mention_list is not None
             else "",
-            _detail("shown above", f"{self.shown} of {self.runs}") if self.decides else "",
+            _detail("shown above", f"{self.n_shown} of {self.runs}") if self.decides else "",
             paper,
         ]
 
@@ -169,8 +156,8 @@ def difference_bar(
     reach: float,
 ) -> str:
     """A small drawing of a difference, its interval and that over seeds alone, on an axis from -reach to reach."""
-    drawn = Score(mean=difference, over_examples=interval, over_seeds=over_seeds, trivial=0.0)
-    return interval_bar(drawn, (-reach, reach)) if interval and reach > 0 else ""
+    score = Score(mean=difference, over_examples=interval, over_seeds=over_seeds, trivial=0.0)
+    return interval_bar(score, (-reach, reach)) if interval and reach > 0 else ""
 
 
 def interval_bar(score: Score, scale: tuple[float, float]) -> str:
@@ -207,12 +194,12 @@ def bar_scale(scores: Sequence[Score]) -> tuple[float, float] | None:
     """The axis that the bars of a column share: from the least to the largest of its means, intervals and trivial
     scores, within the possible range; None where no cell has an interval.
     """
-    shown = [score for score in scores if score.mean is not None and score.decides]
-    if not any(score.over_seeds or score.over_examples for score in shown):
+    compared = [score for score in scores if score.mean is not None and score.decides]
+    if not any(score.over_seeds or score.over_examples for score in compared):
         return None
     values = [
         value
-        for score in shown
+        for score in compared
         for value in (score.mean, score.trivial, *(score.over_seeds or ()), *(score.over_examples or ()))
         if value is not None
     ]
@@ -222,8 +209,8 @@ def bar_scale(scores: Sequence[Score]) -> tuple[float, float] | None:
 
 def shared_facts(scores: Sequence[Score]) -> list[str]:
     """What all cells of a column have in common, for its head: the number of seeds, the trivial score."""
-    shown = [score for score in scores if score.runs and not score.single_run]
-    seeds, trivial = {score.seeds for score in shown}, {score.trivial for score in shown}
+    compared = [score for score in scores if score.runs and not score.single_run]
+    seeds, trivial = {score.seeds for score in compared}, {score.trivial for score in compared}
     facts = []
     if len(seeds) == 1:
         facts.append(format_count(seeds.pop(), "seed"))

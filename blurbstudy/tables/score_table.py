@@ -65,7 +65,6 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
 
 
 def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
-    """Name of a cell -> ids of its runs."""
     return {key.name: summary.run_ids for key, summary in results.summaries.items()}
 
 
@@ -101,7 +100,7 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         collapsed=summary.collapsed,
         collapse_rate=percents(summary.collapse_interval) if decides else None,
         failed=summary.failed,
-        shown=summary.statuses.get(RunStatus.SHOWN, 0),
+        n_shown=summary.statuses.get(RunStatus.SHOWN, 0),
         runs=summary.runs,
         planned=len(results.grid.cells.get(key, ())) if column.splits else 0,
         seeds=summary.n,
@@ -237,5 +236,4 @@ def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
 
 
 def percent_scores(summary: CellSummary) -> list[float | None]:
-    """One score per seed, in percent."""
     return [percent(score) for score in summary.scores]

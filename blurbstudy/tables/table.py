@@ -26,7 +26,6 @@ class HtmlCell:
     value: float | None = None  # by which the column is sorted; None: by the text
 
     def html(self) -> str:
-        """The markup."""
         return self.markup
 
 
@@ -41,7 +40,6 @@ class RowHeader:
         return f"{self.text}\n{self.note}"
 
     def html(self) -> str:
-        """Both lines."""
         return f"{html_lines(self.text)}<small>{html_lines(self.note)}</small>"
 
 
@@ -79,7 +77,6 @@ FIGURES_MIME = "application/vnd.blurbstudy.figures+json"  # list of FigureInfo
 
 
 def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
-    """The output of a notebook that shows some tables and figures."""
     return {"text/html": html, FIGURES_MIME: list(figures)}
 
 
@@ -152,8 +149,8 @@ class Table:
             names = reasons.setdefault(state, [])
             names += [] if (name := _heading(self.rows[index][0])) in names else [name]
         listed = "; ".join(f"{', '.join(names)} ({state})" for state, names in reasons.items())
-        shown = ", and shown only with the paper's numbers" if self._switch() else ""
-        return [f"Left out, for lack of runs{shown}: {listed}."] if listed else []
+        condition = ", and shown only with the paper's numbers" if self._switch() else ""
+        return [f"Left out, for lack of runs{condition}: {listed}."] if listed else []
 
     def _scores(self, column: int) -> list[Score]:
         cells = [row[column] for row in self.rows if column < len(row)]
@@ -178,7 +175,6 @@ class Table:
         return files(f"{self._switch()}{reading}", caption=self.caption, links=f"{link}{runs}")
 
     def _switch(self) -> str:
-        """A switch for the paper's numbers, where there are any."""
         cells = [cell for row in self.rows for cell in row]
         if not any(
             cell.paper is not None if isinstance(cell, Score) else isinstance(cell, HtmlCell) and PRINTED in cell.markup
@@ -188,7 +184,6 @@ class Table:
         return '<label><input type="checkbox" class="show-printed">the paper\'s numbers</label>'
 
     def _cell_runs(self) -> dict[str, Sequence[str]]:
-        """Of each score cell, by its row and column."""
         return {
             ", ".join([*map(_heading, row[: self.n_header_columns]), column]): cell.run_ids
             for row in self.rows
@@ -197,23 +192,22 @@ class Table:
         }
 
     def csv(self) -> str:
-        """The table as CSV: a score cell becomes the columns of `Score.FIELDS`, unrounded."""
-        scored = [
-            any(isinstance(row[index], Score) for row in self.rows if index < len(row))
-            for index in range(max(len(self.columns), *map(len, self.rows), 0))
-        ]
+        """The table as CSV: a score cell becomes the columns of `Score.fields`."""
+        names: list[list[str]] = []  # of the fields of each column of scores; [] of other columns
+        for index in range(max(len(self.columns), *map(len, self.rows), 0)):
+            names.append(next((list(score.fields) for score in self._scores(index)), []))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
             escape_spreadsheet(name)
-            for column, parts in zip(self.columns, scored, strict=False)
-            for name in ([f"{column}: {part}" for part in Score.FIELDS] if parts else [column])
+            for column, fields in zip(self.columns, names, strict=False)
+            for name in ([f"{column}: {field}" for field in fields] or [column])
         )
         for row in self.rows:
             cells: list[object] = []
-            for cell, parts in zip(row, scored, strict=False):
-                values = cell.values if isinstance(cell, Score) else (_plain_text(cell),)
-                cells += [*values, *(("",) * (len(Score.FIELDS) - len(values)) if parts else ())]
+            for cell, fields in zip(row, names, strict=False):
+                values = cell.fields.values() if isinstance(cell, Score) else (_plain_text(cell),)
+                cells += [*values, *[""] * (len(fields) - len(values))]
             writer.writerow(escape_spreadsheet(cell) for cell in cells)
         return text.getvalue()
 
@@ -265,16 +259,16 @@ class KeyFinding:
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence in place of a table."""
+    """A sentence in place of a table, or above it."""
 
     text: str
+    kind: str = "given"  # class for the stylesheet
 
     def _repr_html_(self) -> str:
-        return f'<p class="given">{escape(self.text)}</p>' if self.text else ""
+        return f'<p class="{self.kind}">{escape(self.text)}</p>' if self.text else ""
 
 
 def empty_row(columns: Sequence[str], text: str = NOT_RUN) -> tuple[str, ...]:
-    """The row of a table without data."""
     return (text, *("–" for _ in columns[1:]))
 
 

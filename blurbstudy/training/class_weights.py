@@ -14,9 +14,7 @@ from ..tasks.task import head_labels
 
 def check_loss(recipe: Recipe, task: Task) -> None:
     """Check that class weights, focal loss and threshold fit a task.
-
-    Raises:
-        ParameterError: the task has no classes or no label sets, or lacks a label that has a weight.
+    Raises ParameterError: the task has no classes or no label sets, or lacks a label that has a weight.
     """
     if task.is_regression and (recipe.class_weights != "none" or recipe.focal_gamma):
         name = "focal_gamma" if recipe.class_weights == "none" else "class_weights"
@@ -35,9 +33,7 @@ def class_weights(recipe: Recipe, task: Task, targets: np.ndarray) -> np.ndarray
 
     Balanced weights are those of scikit-learn: targets / (labels that occur * targets with the label). In label sets:
     examples without the label / examples with it. A label of none or of all of the examples has weight 1.
-
-    Args:
-        targets: those that are trained on: (targets,) indices of the head's labels, or (examples, labels) of 0 and 1.
+    `targets`: those that are trained on: (targets,) indices of the head's labels, or (examples, labels) of 0 and 1.
     """
     if recipe.class_weights == "none":
         return None

@@ -20,9 +20,7 @@ def evaluation_groups(
     features: Features, sequences: np.ndarray | None = None, *, max_tokens: int = EVALUATION_TOKENS
 ) -> list[list[int]]:
     """Indices of a split's sequences by batch of at most `max_tokens` tokens (or one sequence), the shortest first.
-
-    Args:
-        sequences: indices of those to evaluate; None: all.
+    `sequences`: indices of those to evaluate; None: all.
     """
     lengths = features.lengths
     chosen = np.arange(len(features)) if sequences is None else sequences

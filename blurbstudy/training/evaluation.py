@@ -30,12 +30,7 @@ class Evaluation:
 
 
 def evaluation_batches(
-    features: Features,
-    *,
-    members: int,
-    n_heads: int,
-    tokens: int = EVALUATION_TOKENS,
-    device: torch.device = CPU,
+    features: Features, *, members: int, n_heads: int, tokens: int = EVALUATION_TOKENS, device: torch.device = CPU
 ) -> list[tuple[np.ndarray, PackedBatch]]:
     """The split in batches of sequences of similar length, the same for every member: (target indices, batch)."""
     return [
@@ -56,9 +51,7 @@ def pack_features(
     features: Features, batches: Sequence[Sequence[int]], *, n_heads: int, device: torch.device = CPU
 ) -> PackedBatch:
     """Packs one batch per member on the CPU, to be computed on `device`.
-
-    Args:
-        batches: per member, indices of the split's sequences.
+    `batches`: per member, indices of the split's sequences.
     """
     if features.second_lengths is not None:
         texts = [[text for i in batch for text in features.texts(i)] for batch in batches]

@@ -23,7 +23,6 @@ class LossSettings:
     gammas: Tensor | None = None  # (P,) exponents of the focal loss; 0: no factor
 
     def select(self, members: Sequence[int]) -> LossSettings:
-        """Those of some members."""
         index = list(members)
         return LossSettings(*(None if values is None else values[index] for values in (self.weights, self.gammas)))
 

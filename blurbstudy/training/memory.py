@@ -48,7 +48,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def mentions_out_of_memory(text: str) -> bool:
-    """Whether an error message reports a failed allocation."""
     return _OUT_OF_MEMORY.search(text) is not None
 
 

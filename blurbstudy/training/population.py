@@ -91,7 +91,6 @@ class Member:
     seconds: float = 0.0
 
     def learning_rate(self) -> float:
-        """The scheduled learning rate of the next step."""
         recipe = self.config.recipe
         return recipe.learning_rate * lr_factor(self.step + 1, total=self.total_steps, warmup=recipe.warmup_ratio)
 
@@ -190,9 +189,7 @@ class Population:
 
     def step(self, batches: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """One optimizer step of every member; -> (P,) losses before it.
-
-        Args:
-            batches: per member, indices of its sequences; None: each member's next batch in its own order.
+        `batches`: per member, indices of its sequences; None: each member's next batch in its own order.
         """
         batch, targets = self._next_batches(batches)
         recipe = self.members[0].config.recipe
@@ -238,7 +235,6 @@ class Population:
         return batch.to(self.device), torch.from_numpy(targets).to(self.device)
 
     def _next_steps(self) -> list[tuple[str, int]]:
-        """(run id, steps taken) of every member."""
         return [(member.config.id, member.step) for member in self.members]
 
     def _pack(self, indices: Sequence[np.ndarray]) -> tuple[PackedBatch, np.ndarray]:
@@ -252,7 +248,6 @@ class Population:
         return batch, targets
 
     def _indices_of(self, member: Member) -> np.ndarray:
-        """Indices of the sequences of a member's next batch."""
         recipe, n_train = member.config.recipe, len(self.train)
         epoch, batch = divmod(member.step, steps_per_epoch(n_train, recipe.batch_size))
         seed = seed_for(member.config.seed, "order", epoch)
@@ -283,7 +278,6 @@ class Population:
         self.members[index].untrained_embedding_decay = snapshot.untrained_embedding_decay
 
     def keep(self, indices: Sequence[int]) -> None:
-        """Keeps only these members."""
         self.members = [self.members[index] for index in indices]
         self.model.keep_members(indices)
         self.optimizer.keep(indices)

@@ -20,9 +20,7 @@ from ..paths import PROJECT
 
 def pick_device(name: str = "auto") -> torch.device:
     """`auto`: cuda if there is one, otherwise cpu.
-
-    Raises:
-        ParameterError: an unknown device, or cuda without a CUDA device.
+    Raises ParameterError: an unknown device, or cuda without a CUDA device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -44,7 +42,6 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def describe_device(device: torch.device) -> str:
-    """A display name: the GPU's, or the processor architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
 
 

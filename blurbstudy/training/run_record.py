@@ -44,25 +44,18 @@ class RunRecord:
 
     @property
     def id(self) -> str:
-        """The run's id; see RunConfig.id."""
         return self.config.id
 
     def without_predictions(self) -> RunRecord:
-        """The record without what it holds for every example."""
         return dataclasses.replace(self, predictions={}, probabilities={}, last_predictions={})
 
     def to_dict(self) -> JsonObject:
-        """Plain values for JSON."""
         values = dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
         return {name: value for name, value in values.items() if name not in OPTIONAL or value is not None}
 
 
 def run_record_from_dict(values: JsonMapping) -> RunRecord:
-    """The inverse of RunRecord.to_dict.
-
-    Raises:
-        ValueError: another format, or the id does not fit the configuration.
-    """
+    """The inverse of RunRecord.to_dict. Raises ValueError: another format, or the id does not fit the configuration."""
     values = dict(values)
     if values.pop("format", None) != FORMAT:
         raise ValueError(f"a run record of another format than {FORMAT}")

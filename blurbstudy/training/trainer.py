@@ -83,11 +83,7 @@ def train_population(
 
 
 def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
-    """Checks that runs can be trained together and fit the encoder.
-
-    Raises:
-        ParameterError: they cannot, or do not.
-    """
+    """Checks that runs can be trained together and fit the encoder. Raises ParameterError: they cannot, or do not."""
     first = configs[0]
     layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
     if len(layers) > 1:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import accuracy
+from blurbstudy.metrics import METRICS
+
+accuracy = METRICS["accuracy"].score
 
 
 def test_accuracy_equals_scikit_learn():

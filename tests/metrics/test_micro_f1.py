@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import METRICS, micro_f1, precision_recall_f1, score
+from blurbstudy.metrics import METRICS, precision_recall_f1, score
+
+micro_f1 = METRICS["micro_f1"].score
 
 CLASSES = {
     "ChemProt": ("false", ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")),

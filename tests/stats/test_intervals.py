@@ -19,7 +19,7 @@ from blurbstudy.stats.intervals import (
     t_interval,
     wilson_interval,
 )
-from blurbstudy.stats.resampling import bootstrap_scores
+from blurbstudy.stats.resampling import bootstrap_of_sums, unit_sums
 
 
 def test_fishers_interval_is_scipys(correlated):
@@ -84,7 +84,9 @@ def test_the_bootstrap_interval_of_an_accuracy_covers_as_often_as_it_says():
     covered = 0
     for _ in range(400):
         predicted = ["yes" if right else "no" for right in generator.random(100) < 0.7]
-        low, high = percentile_interval(bootstrap_scores("accuracy", ["yes"] * 100, predicted, units=units))
+        low, high = percentile_interval(
+            bootstrap_of_sums("accuracy", unit_sums("accuracy", ("yes",) * 100, tuple(predicted), tuple(units), ()))
+        )
         covered += low <= 0.7 <= high
     assert 0.90 <= covered / 400 <= 0.985
 

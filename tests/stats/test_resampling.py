@@ -11,7 +11,7 @@ from blurbstudy.stats import resampling
 from blurbstudy.stats.resampling import (
     MIN_BOOTSTRAP_UNITS,
     Resampling,
-    bootstrap_scores,
+    bootstrap_of_sums,
     counting_units,
     jackknife_scores,
     unit_sums,
@@ -19,6 +19,10 @@ from blurbstudy.stats.resampling import (
 from blurbstudy.tasks import TASKS
 
 TAGS = ["O B I O", "B O", "O O O", "O B", "O O O", "B I O"]
+
+
+def bootstrap_scores(metric, gold, predicted, *, units):
+    return bootstrap_of_sums(metric, unit_sums(metric, tuple(gold), tuple(predicted), tuple(units), ()))
 
 
 def example(metric, n=12):

@@ -13,6 +13,11 @@ WRONG = {"yes": "no", "no": "yes"}
 RIGHT = [88, 91, 85, 90]
 
 
+def system_of(predictions, references):
+    scored = {task: references[task].score_of(predicted, split="test") for task, predicted in predictions.items()}
+    return SingleSystem(scored=scored, references=references)
+
+
 @pytest.fixture
 def reference(make_reference):
     return make_reference("BioASQ", GOLD)
@@ -30,7 +35,7 @@ def answers(right):
 
 
 def system(reference, predicted):
-    return SingleSystem.of_predictions(predictions={"BioASQ": predicted}, references={"BioASQ": reference})
+    return system_of(predictions={"BioASQ": predicted}, references={"BioASQ": reference})
 
 
 def test_over_seeds_it_is_students_t_of_the_scores_against_the_systems_one(runs, reference):
@@ -59,7 +64,7 @@ def test_a_mean_over_tasks_adds_their_variances(make_record, make_reference):
         [
             [
                 SeededCell(records=records, references=references),
-                SingleSystem.of_predictions(predictions=dict.fromkeys(tasks, answers(70)), references=references),
+                system_of(predictions=dict.fromkeys(tasks, answers(70)), references=references),
             ]
         ]
     )
@@ -67,7 +72,7 @@ def test_a_mean_over_tasks_adds_their_variances(make_record, make_reference):
         [
             [
                 SeededCell(records=records[:4], references=references),
-                SingleSystem.of_predictions(predictions={"BioASQ": answers(70)}, references=references),
+                system_of(predictions={"BioASQ": answers(70)}, references=references),
             ]
         ]
     )
@@ -103,9 +108,7 @@ def test_runs_are_judged_by_the_metric_that_is_named(runs, make_reference):
 
 
 def test_cells_of_different_tasks_and_systems_alone_are_refused(runs, reference, make_reference):
-    other = SingleSystem.of_predictions(
-        predictions={"HoC": ["none"]}, references={"HoC": make_reference("HoC", ["none"])}
-    )
+    other = system_of(predictions={"HoC": ["none"]}, references={"HoC": make_reference("HoC", ["none"])})
     with pytest.raises(StudyError, match="cells of BioASQ and of HoC; compare cells of the same tasks"):
         compare_cells([[runs, other]])
     with pytest.raises(StudyError, match="systems without seeds have no difference over seeds"):

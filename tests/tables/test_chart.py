@@ -100,12 +100,8 @@ def test_a_number_beyond_the_axis_is_written_at_its_edge():
     panel = Panel(title="", x=Scale(40, 50), y=Scale(0, 1))
     panel.beyond(92.5, 60, COLORS[0])
     panel.beyond(-3.0, 80, COLORS[0])
-    panel.beyond_up(100, -7.0, COLORS[0])
-    panel.beyond_up(100, -9.0, COLORS[0])
     shown = panel.svg()
-    assert all(f">{text}</text>" in shown for text in ("92.5", "−3.0", "−7.0", "−9.0"))
-    heights = re.findall(r'y="([\d.]+)"[^>]*>−[79]', shown)
-    assert abs(float(heights[0]) - float(heights[1])) >= LETTER
+    assert all(f">{text}</text>" in shown for text in ("92.5", "−3.0"))
 
 
 def test_names_of_lines_do_not_touch():

@@ -28,7 +28,6 @@ NO_RUNS = {  # of data, encoders, techniques, recipes, pretraining and the paper
     "Encoders of this run",
     "Dataset sizes, here and as published",
     "How long the examples are",
-    "Lengths of examples, and the usual limits",
     "What a length limit costs (test)",
     "Label distributions and trivial baselines",
     "What dev / test share with train",

@@ -14,7 +14,7 @@ from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_w
 
 WHOLE = Score(
     mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, collapsed=2,
-    collapse_rate=(11.8, 76.9), mixture=(40.0, 71.0), failed=3, shown=2, runs=7, seeds=7, expected=7, trivial=55.2,
+    collapse_rate=(11.8, 76.9), mixture=(40.0, 71.0), failed=3, n_shown=2, runs=7, seeds=7, expected=7, trivial=55.2,
     paper=71.7,
 )  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_a_table_is_there_as_csv_with_every_number_unrounded_and_the_ids_of_its_
     score = dataclasses.replace(WHOLE, run_ids=("ab12", "cd34"))
     table = Table(title="A, b!", columns=("x", "y"), rows=(("BERT", score), ("ELECTRA", Score(mean=None))))
     head, first, second = csv.reader(io.StringIO(table.csv()))
-    assert head == ["x", *(f"y: {name}" for name in Score.FIELDS)]
+    assert head == ["x", *(f"y: {name}" for name in Score(mean=None).fields)]
     found = dict(zip(head, first, strict=True))
     assert (found["y: mean"], found["y: seeds high"], found["y: n"]) == ("71.104", "72.2", "5")
     assert found["y: run ids"] == "ab12 cd34"

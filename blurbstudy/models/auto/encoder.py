@@ -7,7 +7,6 @@ stabilizers work alike. All dropout sites of the module use the recipe's rate.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,9 +36,7 @@ class DepthWeights(nn.Module):
 
 class SubsetEmbedding(nn.Module):
     """Word embeddings with only some of the vocabulary's rows; ids are the vocabulary's.
-
-    Args:
-        rows: sorted vocabulary ids of the rows; None: all.
+    `rows`: sorted vocabulary ids of the rows; None: all.
     """
 
     weight: Tensor | None
@@ -61,9 +58,7 @@ class SubsetEmbedding(nn.Module):
 
 class AutoEncoder(nn.Module):
     """`members` encoders of one transformers architecture; parameters are (P, ...).
-
-    Args:
-        rows: sorted vocabulary ids whose embeddings are trained; ids in a batch are indices of these. None: all.
+    `rows`: sorted vocabulary ids whose embeddings are trained; ids in a batch are indices of these. None: all.
     """
 
     rows: Tensor | None
@@ -109,7 +104,8 @@ class AutoEncoder(nn.Module):
 
     def named_weights(self) -> dict[str, nn.Parameter]:
         """Every weight (P, ...) by the name that checkpoints use."""
-        depths: list[Any] = [self.embeddings, *self.layers, self.final_norm, self.constants]
+        modules = (self.embeddings, *self.layers, self.final_norm, self.constants)
+        depths = [module for module in modules if isinstance(module, DepthWeights)]
         return {name: weight for depth in depths for name, weight in depth.weights()}
 
     def _hidden_states(
@@ -134,7 +130,6 @@ class AutoEncoder(nn.Module):
         return F.pad(hidden[mask], (0, 0, 0, batch.tokens - count))
 
     def _split_name(self, name: str) -> tuple[nn.Module, str]:
-        """The submodule that has a parameter or module, and its name there."""
         path, _, local_name = name.rpartition(".")
         return self.body.get_submodule(path), local_name
 

@@ -44,11 +44,7 @@ class ModuleLayout:
 
 @functools.lru_cache(maxsize=32)
 def module_layout(config: str) -> ModuleLayout:
-    """The layout of the module of a configuration (JSON).
-
-    Raises:
-        CheckpointError: it cannot be fine-tuned by depth.
-    """
+    """The layout of the module of a configuration (JSON). Raises CheckpointError: it cannot be fine-tuned by depth."""
     n_layers = min(PROBE_LAYERS, configuration(config).num_hidden_layers)
     changes = {config_key(config, "vocab_size"): PROBE_WORDS} | dict.fromkeys(_out_of_range_token_ids(config), 0)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():

@@ -48,9 +48,7 @@ SENTINEL = 0.27182817459
 
 def check_family(config: JsonMapping) -> None:
     """Checks that transformers has the architecture, and that it is a bidirectional text encoder.
-
-    Raises:
-        CheckpointError: it is not.
+    Raises CheckpointError: it is not.
     """
     from transformers.models.auto import configuration_auto, modeling_auto
 
@@ -100,9 +98,7 @@ def configuration(config: str, *, n_layers: int | None = None, changes: JsonMapp
 
 def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fresh: bool = False) -> PreTrainedModel:
     """transformers' module, without a pooler, float32; weights uninitialized (`fresh`: as transformers draws them).
-
-    Raises:
-        CheckpointError: transformers cannot build it.
+    Raises CheckpointError: transformers cannot build it.
     """
     from transformers import AutoModel, initialization
 
@@ -126,9 +122,7 @@ def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fre
 def read_state(config: str, state: dict[str, Tensor], *, n_layers: int) -> tuple[dict[str, Tensor], set[str]]:
     """A checkpoint's tensors by the names of transformers' module, loaded by transformers itself (which knows older and
     other spellings), float32; and the names that it lacks.
-
-    Raises:
-        RuntimeError: a tensor does not fit.
+    Raises RuntimeError: a tensor does not fit.
     """
     from transformers import MODEL_MAPPING
 

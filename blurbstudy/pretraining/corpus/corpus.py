@@ -61,11 +61,7 @@ class Corpus:
             seen.add(file.resolve())
 
     def check_readable(self) -> None:
-        """Check that every file can be opened.
-
-        Raises:
-            DataError: one cannot.
-        """
+        """Check that every file can be opened. Raises DataError: one cannot."""
         for file in self.files:
             try:
                 file.open("rb").close()
@@ -86,9 +82,7 @@ class Corpus:
     @contextlib.contextmanager
     def guard_unchanged(self) -> Iterator[None]:
         """Check that no file changes inside the `with` block.
-
-        Raises:
-            DataError: a file has changed; raised at the end of the block.
+        Raises DataError: a file has changed; raised at the end of the block.
         """
         before = [_file_stat(file) for file in self.files]
         yield
@@ -162,7 +156,6 @@ class CorpusStats:
     held_out_threshold: int  # documents with a digest up to this one are held out
 
     def is_held_out(self, document: Document) -> bool:
-        """Whether the document is excluded from training."""
         return text_digest(document) <= self.held_out_threshold
 
 

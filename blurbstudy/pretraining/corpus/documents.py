@@ -48,9 +48,7 @@ class Document:
 
 def read_documents(path: Path, on_bytes: OnBytes | None = None) -> Iterator[Document]:
     """Yield all documents of one file, test text included.
-
-    Raises:
-        DataError: the file is missing, corrupt, not UTF-8 or has no documents, or a line is not a document.
+    Raises DataError: the file is missing, corrupt, not UTF-8 or has no documents, or a line is not a document.
     """
     path = Path(path)
     name = path.with_suffix("") if path.suffix.lower() in OPENERS else path

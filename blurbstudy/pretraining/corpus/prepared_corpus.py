@@ -35,11 +35,7 @@ class PreparedCorpus:
 
 
 def prepare_corpus(
-    corpus: Corpus,
-    *,
-    vocabulary: int | Path | str,
-    held_out: float,
-    on_progress: CorpusProgress | None = None,
+    corpus: Corpus, *, vocabulary: int | Path | str, held_out: float, on_progress: CorpusProgress | None = None
 ) -> PreparedCorpus:
     """Train the vocabulary and tokenize the corpus, in three passes over the files, unless both are cached.
 

@@ -67,18 +67,14 @@ def two_segments(
 
 def contiguous_segments(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
     """Make one pass over all documents of at least two sentences, with the second segment following the first.
-
-    Args:
-        max_length: maximum tokens of a sequence, [CLS] and two [SEP] included.
+    `max_length`: maximum tokens of a sequence, [CLS] and two [SEP] included.
     """
     return two_segments(corpus, rng, max_length=max_length, random_next=0.0)
 
 
 def single_sequences(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
     """Make one pass over all documents, with one segment per sequence.
-
-    Args:
-        max_length: maximum tokens of a sequence, [CLS] and [SEP] included.
+    `max_length`: maximum tokens of a sequence, [CLS] and [SEP] included.
     """
     max_tokens = max_length - 2
     ranges = [np.zeros((0, 4), np.int64)]
@@ -102,7 +98,6 @@ class _Block:
     bounds: np.ndarray  # (sentences + 1,) token where each sentence starts, and the end of the last
 
     def documents_of(self, sentences: np.ndarray) -> np.ndarray:
-        """Return the document of each sentence, counted over the whole corpus."""
         return self.first + np.searchsorted(self.ends, sentences, side="right") - 1
 
 

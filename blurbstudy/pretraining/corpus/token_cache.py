@@ -174,7 +174,6 @@ class _CachingEncoder:
         self.cache: dict[str, list[int]] = {}
 
     def encode(self, sentences: list[str]) -> list[list[int]]:
-        """Return the token ids of each sentence."""
         if not self.by_word:
             return self._encode(sentences)
         if len(self.cache) > MAX_CACHED_WORDS:

@@ -33,9 +33,7 @@ _HINT = "name a folder with a Hugging Face tokenizer, or a vocab.txt (read as un
 
 def train_vocabulary(sentences: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     """Train a transformers fast tokenizer (lower case, accents stripped) with at most `size` entries.
-
-    Raises:
-        ParameterError: `size` is too small for the special tokens and the characters of the text.
+    Raises ParameterError: `size` is too small for the special tokens and the characters of the text.
     """
     words, characters = _count_words(sentences)
     alphabet = sorted(sorted(characters), key=lambda character: -characters[character])[:MAX_ALPHABET]
@@ -54,9 +52,7 @@ def is_continuation(tokenizer: PreTrainedTokenizerFast) -> list[bool]:
 
 def load_vocabulary(path: Path | str) -> PreTrainedTokenizerFast:
     """Load a WordPiece tokenizer from a folder, or an uncased one from a vocab.txt.
-
-    Raises:
-        ParameterError: there is none, it is not WordPiece with ##, or a special token is missing.
+    Raises ParameterError: there is none, it is not WordPiece with ##, or a special token is missing.
     """
     path = Path(path).expanduser()
     tokenizer = _load_folder(path) if path.is_dir() else _wordpiece_tokenizer(_read_vocab_txt(path))
@@ -71,9 +67,7 @@ def load_vocabulary(path: Path | str) -> PreTrainedTokenizerFast:
 
 def check_vocabulary(path: Path | str) -> None:
     """Check a vocab.txt without transformers; a folder is checked when its tokenizer is loaded.
-
-    Raises:
-        ParameterError: it cannot be read, or is no vocabulary.
+    Raises ParameterError: it cannot be read, or is no vocabulary.
     """
     if not (path := Path(path).expanduser()).is_dir():
         _read_vocab_txt(path)

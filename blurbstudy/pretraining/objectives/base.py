@@ -63,7 +63,6 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> Batch:
-        """Move the batch to another device."""
         if device.type == "cpu":
             return self
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})

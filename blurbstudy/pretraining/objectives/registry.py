@@ -113,10 +113,6 @@ OBJECTIVES = {objective.name: objective for objective in _ALL}
 
 
 def get_objective(name: str) -> Objective:
-    """Return the objective of that name.
-
-    Raises:
-        ParameterError: the name is unknown.
-    """
+    """Return the objective of that name. Raises ParameterError: the name is unknown."""
     check_choice("objective", name, OBJECTIVES)
     return OBJECTIVES[name]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...study.grid import Grid
 from ...study.study import Study
-from ..parameters.claims import NOTEBOOK, Parameters
+from ..parameters import ClaimsParameters as Parameters
 
+NOTEBOOK = "08_claims"
 __all__ = ["NOTEBOOK", "Parameters", "grids"]
 
 

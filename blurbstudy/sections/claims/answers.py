@@ -10,12 +10,13 @@ from statistics import median
 from ...stats.summary import CellSummary
 from ...study.decisions import Outcome
 from ...study.grid import DEFAULT_RECIPE, Results
+from ...tables.formatting import format_number, format_signed
 from ...tables.score_table import percent
 from ...tables.table import KeyFinding
 from ...tasks import TASKS
 from .evidence import Evidence
 from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, tasks_of, technique_effects
-from .names import format_change, format_tenths, in_sentence
+from .names import in_sentence
 
 FEW_EXAMPLES = 1000
 MAX_TASKS = 3  # whose intervals are named one by one
@@ -44,7 +45,7 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
                 recipe += f"learning rate of {config.recipe.learning_rate:g}"
                 _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
                 encoders.setdefault(encoder_of(results, key), summary)
-    sentences = [_few_examples(name, *found, effects) for name, found in cells.items()]
+    sentences = [_few_examples(name, *cell, effects) for name, cell in cells.items()]
     none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs of several seeds yet."
     return KeyFinding(question=FEW_QUESTION, sentences=sentences or [none], on_front_page=True)
 
@@ -60,18 +61,20 @@ def _few_epochs(results: Results, task: str) -> str:
 def _few_examples(
     name: str, n: int, recipe: str, encoders: Mapping[str, CellSummary], effects: Sequence[TechniqueEffect]
 ) -> str:
-    found: dict[Outcome, list[str]] = {}
+    changes: dict[Outcome, list[str]] = {}
     for effect in effects:
         for decision in effect.decisions.get(name, ()):
-            change = format_change(percent(decision.comparison.difference))
-            found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
+            change = format_signed(percent(decision.comparison.difference), 1)
+            changes.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
         for resampled, decisions in effect.decisions.items():
             for decision in decisions if resampled.startswith(f"{name}, ") else ():
                 if decision.outcome.decided:
-                    change = format_change(percent(decision.comparison.difference))
+                    change = format_signed(percent(decision.comparison.difference), 1)
                     where = resampled.removeprefix(f"{name}, ")
-                    found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change}, {where})")
-    better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
+                    changes.setdefault(decision.outcome, []).append(
+                        f"{in_sentence(effect.setting)} ({change}, {where})"
+                    )
+    better, worse, open_ = (changes.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
     group = next((task.group for task in TASKS if task.name in next(iter(encoders.values())).tasks), "")
     about = ", ".join(filter(None, [group, "" if "examples" in name else f"{n:,} examples"]))
     where = f"{name} ({about})" if about else name
@@ -91,7 +94,7 @@ def _few_examples(
 
 
 def _score(cell: CellSummary) -> str:
-    mean, sd = (format_tenths(percent(value)) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
+    mean, sd = (format_number(percent(value), 1) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
     return f"{mean} ± {sd}"
 
 
@@ -108,7 +111,7 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
             if tasks := effect.decided(outcome):
                 where.setdefault(f"on {' and '.join(tasks)}", []).append(in_sentence(effect.setting))
         if where:
-            listed = "; ".join(f"{', '.join(names)} ({place})" for place, names in where.items())
+            listed = "; ".join(f"{', '.join(names)} ({task_text})" for task_text, names in where.items())
             sentences.append(f"{start}: {listed}.")
     sentences += [*_saves(effects), *_untested(effects)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
@@ -118,7 +121,7 @@ def _untested(effects: Sequence[TechniqueEffect]) -> list[str]:
     """The groups of BLURB's tasks that no technique was tested on."""
     tested = {task for effect in effects for task in effect.tasks}
     groups = {task.group: False for task in TASKS} | {task.group: True for task in TASKS if task.name in tested}
-    missing = [group for group, found in groups.items() if not found]
+    missing = [group for group, is_tested in groups.items() if not is_tested]
     return [f"Not tested yet: {', '.join(missing)}."] if missing else []
 
 
@@ -163,9 +166,10 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
     widths = [f"{_widths(seeds, examples, chosen)} on {name}" for name, chosen in named]
     if len(named) > MAX_TASKS:
         widths = [_widths(seeds, examples, [True] * len(both))]
+    span = str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
     sentences = [
         f"The 95% interval of a mean score is {', '.join(widths)} (medians of {len(both)} cells of the tables, each of "
-        f"{_span(ns)} seeds, without cells in which every run collapsed).",
+        f"{span} seeds, without cells in which every run collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
@@ -173,13 +177,12 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
 
 def _widths(seeds: Sequence[float], examples: Sequence[float], chosen: Sequence[bool]) -> str:
     """The median half width over seeds and over test examples, of the chosen cells."""
-    medians = [median(half for half, one in zip(halves, chosen, strict=True) if one) for halves in (seeds, examples)]
-    over_seeds, over_examples = (format_tenths(percent(value)) for value in medians)
+    medians = [
+        median(half for half, is_chosen in zip(halves, chosen, strict=True) if is_chosen)
+        for halves in (seeds, examples)
+    ]
+    over_seeds, over_examples = (format_number(percent(value), 1) for value in medians)
     return f"±{over_seeds} points over seeds and ±{over_examples} over test examples"
-
-
-def _span(ns: Sequence[int]) -> str:
-    return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
 
 
 def _half(bounds: tuple[float, float]) -> float:

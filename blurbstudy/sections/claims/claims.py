@@ -58,7 +58,6 @@ class Contrast:
 
     @property
     def pairs(self) -> tuple[tuple[CellRef, CellRef], ...]:
-        """The pairs of cells."""
         return tuple(zip(self.first, self.second, strict=True))
 
 
@@ -117,9 +116,7 @@ class Inconsistency:
 @cache
 def load_claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the paper's sections.
-
-    Raises:
-        StudyError: the data file has an unknown rule, expectation or key, or a duplicate id.
+    Raises StudyError: the data file has an unknown rule, expectation or key, or a duplicate id.
     """
     claims = tuple(_claim(entry) for entry in yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))["claims"])
     twice = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]
@@ -148,7 +145,7 @@ def _contrasts(entry: JsonMapping, *, claim: str) -> list[Contrast]:
         return [Contrast(expect=expect, first=tuple(first for (first,) in group)) for group in groups]
     if entry.get("by_task"):
         seconds = _combinations(_ordered(fields | entry["second"]))
-        sides = [tuple(CellRef(**one) for one in side) for side in (firsts, seconds)]
+        sides = [tuple(CellRef(**names) for names in side) for side in (firsts, seconds)]
         return [Contrast(expect=expect, first=sides[0], second=sides[1], by_task=True)]
     pairs = [
         (CellRef(**first), CellRef(**second))

@@ -15,7 +15,6 @@ from ...study.grid import DEFAULT_RECIPE, Condition, Results
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
-from .folded_rows import FoldedTable
 from .gains import encoder_of
 from .names import setting_name
 
@@ -64,7 +63,6 @@ class SettingStatuses:
 
     @property
     def total(self) -> StatusCount:
-        """Over all tasks."""
         return StatusCount(statuses={run: s for count in self.by_task.values() for run, s in count.statuses.items()})
 
 
@@ -114,9 +112,11 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
     """The share of collapsed runs of each setting on each task, with all encoders together unless `by_encoder`."""
     settings = count_statuses(evidence, by_encoder=by_encoder)
     tasks = [task.name for task in ALL_TASKS if any(task.name in setting.by_task for setting in settings)]
-    rows: list[tuple[Cell, ...]] = [
-        (_header(setting), *(_cell(setting.by_task.get(task), task) for task in tasks)) for setting in settings
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for setting in settings:
+        aliases = f"also {', '.join(setting.aliases)}"
+        header = RowHeader(setting.name, aliases) if setting.aliases else setting.name
+        rows.append((header, *(_cell(setting.by_task.get(task), task) for task in tasks)))
     runs = {
         f"{setting.name}, {task}": tuple(count.statuses)
         for setting in settings
@@ -128,8 +128,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         "rate that these runs prove (the lower end of its 95% interval), so 1 of 1 is lighter than 12 of 12."
     ]
     legend = [f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs. {DEFAULT_RECIPE}: also two segment ids."]
-    kind = FoldedTable if by_encoder else Table
-    return kind(
+    return Table(
         title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",
         columns=("Setting", *tasks),
         rows=rows or [("no runs yet",)],
@@ -138,12 +137,9 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         legend=legend,
         runs=runs,
         kind="heat",
+        folded=by_encoder,
         front_page_question=QUESTION if front else "",
     )
-
-
-def _header(setting: SettingStatuses) -> RowHeader | str:
-    return RowHeader(setting.name, f"also {', '.join(setting.aliases)}") if setting.aliases else setting.name
 
 
 def _cell(count: StatusCount | None, task: str) -> HtmlCell:
@@ -244,7 +240,6 @@ def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:
 
 
 def _list(names: Sequence[str]) -> str:
-    """`A, B and C`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

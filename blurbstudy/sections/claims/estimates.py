@@ -53,6 +53,7 @@ def estimate(contrast: Contrast, cells: Cells, *, margin: float, printed: float 
         return Estimate(contrast=contrast, tested=False, why=why)
     change = compare_cells(panels)
     firsts, seconds = ([panel[side] for panel in panels] for side in (0, 1))
+    seeded = [cell for panel in panels for cell in panel if isinstance(cell, SeededCell)]
     if all(cell.all_collapsed for panel in panels for cell in panel):
         why = "every seed has a collapsed run on both sides"
     p_for, p_against = (None, None) if why else p_values(EXPECTATIONS[contrast.expect], change, margin=margin)
@@ -68,7 +69,7 @@ def estimate(contrast: Contrast, cells: Cells, *, margin: float, printed: float 
         collapsed=(_collapsed_of(firsts), _collapsed_of(seconds)),
         # Of cells that mostly collapsed, test examples leave something else than of trained runs.
         needed=""
-        if why or any(_mostly_collapsed(cell) for panel in panels for cell in panel)
+        if why or any(2 * cell.statuses.collapsed > cell.statuses.runs for cell in seeded)
         else needed_test_set(contrast, change, panels[0][0], margin=margin, printed=printed),
         run_ids=_run_ids(cell for panel in panels for cell in panel),
     )
@@ -78,13 +79,13 @@ def _panels(contrast: Contrast, cells: Cells) -> tuple[list[list[Cell]], str]:
     """The cells of each pair that has runs, with the two further ones; without any, why."""
     panels, why = [], "no runs"
     for pair in contrast.pairs:
-        found = [cell for cell in map(cells, (*pair, *contrast.versus)) if cell is not None]
-        if len(found) < 2 + len(contrast.versus):
+        present = [cell for cell in map(cells, (*pair, *contrast.versus)) if cell is not None]
+        if len(present) < 2 + len(contrast.versus):
             continue
-        if any(_same_runs(*found[i : i + 2]) for i in range(0, len(found), 2)):
+        if any(_same_runs(*present[i : i + 2]) for i in range(0, len(present), 2)):
             why = "the same runs on both sides"
         else:
-            panels.append(found)
+            panels.append(present)
     return panels, "" if panels else why
 
 
@@ -112,7 +113,6 @@ def p_values(expectation: Expectation, change: Comparison, *, margin: float) -> 
 
 
 def _coverage(contrast: Contrast, n_panels: int) -> str:
-    """How many of several pairs have runs."""
     n = len(contrast.pairs)
     return "" if n == 1 else f"mean of {n}" if n_panels == n else f"mean of the {n_panels} of {n} that have runs"
 
@@ -140,11 +140,11 @@ def _estimate_collapse(contrast: Contrast, cells: Cells) -> Estimate:
         {task: reference for pair in pairs for cell in pair for task, reference in cell.judged_by.items()},
         clusters={encoder: seed for pair in pairs for cell in pair for encoder, seed in cell.clusters.items()},
     )
-    found = compare_rates(strata)
-    if found is None:
+    comparison = compare_rates(strata)
+    if comparison is None:
         return Estimate(contrast=contrast, tested=False, why="no common task")
-    method = f"{found.method}, of these encoders" if between_encoders else found.method
-    return _rates(contrast, sides, found, why=_too_few(strata) or method)
+    method = f"{comparison.method}, of these encoders" if between_encoders else comparison.method
+    return _rates(contrast, sides, comparison, why=_too_few(strata) or method)
 
 
 def _seeded(refs: Iterable[CellRef], cells: Cells) -> list[SeededCell]:
@@ -160,7 +160,7 @@ def _permuted(
 ) -> Estimate:
     """Two groups of tasks or encoders by their rates."""
     counts = [_count(side) for side in sides]
-    found = RateComparison(
+    comparison = RateComparison(
         difference=sum(rates[0]) / len(rates[0]) - sum(rates[1]) / len(rates[1]),
         interval=None,
         p=permutation_p(*rates),
@@ -168,19 +168,21 @@ def _permuted(
         collapsed=(counts[0][0], counts[1][0]),
         n=(counts[0][1], counts[1][1]),
     )
-    return _rates(contrast, sides, found, why=why)
+    return _rates(contrast, sides, comparison, why=why)
 
 
-def _rates(contrast: Contrast, sides: Sequence[Sequence[SeededCell]], found: RateComparison, *, why: str) -> Estimate:
+def _rates(
+    contrast: Contrast, sides: Sequence[Sequence[SeededCell]], comparison: RateComparison, *, why: str
+) -> Estimate:
     return Estimate(
         contrast=contrast,
         why=why,
-        difference=found.difference,
-        interval=found.interval,
-        p_for=found.p if found.difference > 0 else 1.0,
-        p_against=found.p if found.difference < 0 else 1.0,
-        n=sum(found.n),
-        collapsed=tuple(f"{k} of {n}" for k, n in zip(found.collapsed, found.n, strict=True)),
+        difference=comparison.difference,
+        interval=comparison.interval,
+        p_for=comparison.p if comparison.difference > 0 else 1.0,
+        p_against=comparison.p if comparison.difference < 0 else 1.0,
+        n=sum(comparison.n),
+        collapsed=tuple(f"{k} of {n}" for k, n in zip(comparison.collapsed, comparison.n, strict=True)),
         run_ids=_run_ids(cell for side in sides for cell in side),
     )
 
@@ -214,13 +216,8 @@ def _estimate_rate(contrast: Contrast, cells: Sequence[SeededCell]) -> Estimate:
 
 
 def _count(cells: Iterable[SeededCell]) -> tuple[int, int]:
-    """Collapsed runs and all runs of some cells, each once."""
     runs = {run: collapsed for cell in cells for by_run in cell.collapses.values() for run, collapsed in by_run.items()}
     return sum(runs.values()), len(runs)
-
-
-def _mostly_collapsed(cell: Cell) -> bool:
-    return isinstance(cell, SeededCell) and 2 * cell.statuses.collapsed > cell.statuses.runs
 
 
 def _collapsed_of(cells: Sequence[Cell]) -> str:

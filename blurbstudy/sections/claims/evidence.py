@@ -16,7 +16,7 @@ from ...study.grid import Condition, Grid, Results, format_seeds
 from ...study.study import NOTEBOOK_METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
 from ..large_models.selection import best_technique_results
-from ..parameters.claims import Parameters
+from ..parameters import ClaimsParameters as Parameters
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import describe_models
@@ -45,7 +45,6 @@ class Evidence:
 
     @property
     def caption(self) -> str:
-        """Provenance: runs, seeds, commit and parameters."""
         records = {r.id: r for grids in self.results.values() for g in grids.values() for r in g.records.values()}
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})

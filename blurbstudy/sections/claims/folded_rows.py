@@ -6,16 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ...tables.formatting import format_count, html_lines
+from ...tables.formatting import html_lines
 from ...tables.table import Table
-
-
-class FoldedTable(Table):
-    """A table of details that is wholly behind its title, with its notes and files."""
-
-    def _repr_html_(self) -> str:
-        title = f"{self.title} ({format_count(len(self.rows), 'row')})"
-        return f'<details class="folded"><summary>{escape(title)}</summary>{super()._repr_html_()}</details>'
 
 
 @dataclass(frozen=True, kw_only=True)

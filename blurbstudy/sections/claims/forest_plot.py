@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from html import escape
 
 from ...stats.intervals import Interval
+from ...tables.formatting import format_interval, format_signed
 from ...tables.score_table import PERCENT, percents
 from ...tables.table import HtmlCell
-from .names import format_bounds, format_change
 from .paper_claims import describe_contrast
 from .verdicts import OPPOSES, SUPPORTS, UNDECIDED, Judgement
 
@@ -22,11 +22,7 @@ CSS_CLASSES = {SUPPORTS: "supports", OPPOSES: "opposes", UNDECIDED: "open"}
 
 
 def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> HtmlCell:
-    """One line per comparison with runs.
-
-    Args:
-        margin: points, drawn as a band around 0.
-    """
+    """One line per comparison with runs. `margin`: points, drawn as a band around 0."""
     points = [(j, j.estimate.difference * PERCENT) for j in judgements if j.estimate.difference is not None]
     if not points:
         return HtmlCell(markup='<span class="missing">no runs</span>', text="no runs")
@@ -53,7 +49,7 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Htm
         f'<svg class="forest" role="img" aria-label="{description}" width="{WIDTH}" height="{height:.0f}" '
         f'viewBox="0 0 {WIDTH} {height:.1f}">{band}{zero}{lines}{ends}</svg>'
     )
-    return HtmlCell(markup=svg, text="; ".join(format_change(value) for _, value in points))
+    return HtmlCell(markup=svg, text="; ".join(format_signed(value, 1) for _, value in points))
 
 
 def _describe(points: Sequence[tuple[Judgement, float]], *, label: str) -> str:
@@ -62,8 +58,8 @@ def _describe(points: Sequence[tuple[Judgement, float]], *, label: str) -> str:
     )
     values = [value for _, value in points]
     if len(values) == 1:
-        return f"{label} One difference, {format_change(values[0])} points: {points[0][0].outcome}."
-    span = f"from {format_change(min(values))} to {format_change(max(values))} points"
+        return f"{label} One difference, {format_signed(values[0], 1)} points: {points[0][0].outcome}."
+    span = f"from {format_signed(min(values), 1)} to {format_signed(max(values), 1)} points"
     return f"{label} {len(points)} differences {span}: {counts}."
 
 
@@ -86,7 +82,7 @@ def _line(judgement: Judgement, value: float, at: _Axis, *, y: float, height: fl
         interval = (
             f'<line class="interval" x1="{at(bounds[0]):.1f}" x2="{at(bounds[1]):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-    numbers = f"{format_change(value)}" + (f" {format_bounds(bounds)}" if bounds is not None else "")
+    numbers = f"{format_signed(value, 1)}" + (f" {format_interval(bounds, 1)}" if bounds is not None else "")
     title = escape(f"{describe_contrast(judgement.contrast)}: {numbers}, {judgement.outcome}")
     target = f'<rect class="target" x="0" y="{y - height / 2:.1f}" width="{WIDTH}" height="{height:.1f}"/>'
     point = f'<circle cx="{at(value):.1f}" cy="{y:.1f}" r="{min(3.0, height / 2):.1f}"/>'

@@ -14,11 +14,11 @@ from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
 from ...study.grid import DEFAULT_RECIPE, Condition, Results, TaskColumn
 from ...tables.comparison_table import format_p_value
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import HtmlCell, RowHeader, Table, number_with_details, page_link
 from .evidence import Evidence
-from .folded_rows import FoldedTable
-from .names import format_bounds, format_change, format_tenths, setting_name
+from .names import setting_name
 
 QUESTION = "Which techniques help?"
 NAMED = 3  # encoders or techniques that are named one by one
@@ -58,11 +58,9 @@ class TechniqueEffect:
 
     @property
     def name(self) -> str:
-        """Which technique, with which encoders."""
         return f"{setting_name(self.setting)} ({few(self.encoders, 'encoders')})"
 
     def decided(self, outcome: Outcome) -> list[str]:
-        """The tasks with this outcome."""
         return [tasks for tasks, decisions in self.decisions.items() if any(d.outcome is outcome for d in decisions)]
 
     @property
@@ -120,7 +118,6 @@ def encoder_of(results: Results, key: Condition) -> str:
 
 
 def _technique(effect: TechniqueEffect) -> HtmlCell:
-    """What it is, with which encoders, and the page."""
     name, encoders = setting_name(effect.setting), few(effect.encoders, "encoders")
     markup = f"{escape(name)}<small>{escape(encoders)} · {page_link(effect.stem).markup}</small>"
     return HtmlCell(markup=markup, text=f"{name}\n{encoders}, {effect.stem}")
@@ -133,10 +130,10 @@ def few(names: Sequence[str], what: str) -> str:
 def technique_gains(evidence: Evidence) -> Table:
     """A row per technique, a column per task: the difference from the default recipe, and whether it is decided."""
     effects = technique_effects(evidence)
-    shown = [effect for effect in effects if effect.judged]
-    tasks = list(dict.fromkeys(name for effect in shown for name in effect.decisions))
+    judged = [effect for effect in effects if effect.judged]
+    tasks = list(dict.fromkeys(name for effect in judged for name in effect.decisions))
     rows, runs = [], {}
-    for effect in shown:
+    for effect in judged:
         runs[f"{effect.name}, {effect.stem}"] = effect.run_ids
         counts = zip(effect.rates.collapsed, effect.rates.n, strict=True) if effect.rates else ()
         rows.append(
@@ -177,19 +174,19 @@ def technique_gains(evidence: Evidence) -> Table:
 def _outcome(decisions: Sequence[Decision]) -> HtmlCell | str:
     """Each difference with its outcome; the numbers of the test as details."""
     cells = []
-    for decision in (one for one in decisions if one.comparison.difference is not None):
+    for decision in (d for d in decisions if d.comparison.difference is not None):
         change, several = decision.comparison, len(decisions) > 1
         outcome = decision.outcome.value + (f", {decision.condition.group}" if several else "")
         details = [
             outcome,
             f"mean of {decision.groups} encoders" if decision.is_average else decision.condition.group,
-            f"95% {format_bounds(percents(change.interval))}",
+            f"95% {format_interval(percents(change.interval), 1)}",
             f"p {format_p_value(decision.p)} (Holm)",
-            f"80%: {format_tenths(percent(change.detectable))}",
+            f"80%: {format_number(percent(change.detectable), 1)}",
             f"{change.n} seeds",
         ]
         label = f'<small class="{decision.outcome.value}">{escape(outcome)}</small>'
-        number = format_change(percent(change.difference))
+        number = format_signed(percent(change.difference), 1)
         cells.append(number_with_details(percent(change.difference), number, details, bar=label))
     if len(cells) < 2:
         return cells[0] if cells else "–"
@@ -208,11 +205,11 @@ def gain_table(evidence: Evidence) -> Table:
                 (
                     RowHeader(setting_name(key.level), stem),
                     f"{encoder}, {key.column}",
-                    format_change(percent(gain.total)),
-                    format_change(percent(gain.fewer_collapsed)),
-                    format_bounds(percents(gain.interval)),
-                    format_change(percent(gain.noncollapsed_change)),
-                    format_change(percent(gain.collapsed_change)),
+                    format_signed(percent(gain.total), 1),
+                    format_signed(percent(gain.fewer_collapsed), 1),
+                    format_interval(percents(gain.interval), 1),
+                    format_signed(percent(gain.noncollapsed_change), 1),
+                    format_signed(percent(gain.collapsed_change), 1),
                     " / ".join(f"{collapsed} of {n}" for collapsed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
@@ -228,8 +225,9 @@ def gain_table(evidence: Evidence) -> Table:
         f"and other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return FoldedTable(
+    return Table(
         title="Where each gain comes from",
+        folded=True,
         columns=columns,
         rows=rows,
         n_header_columns=2,

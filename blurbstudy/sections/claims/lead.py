@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
-
+from ...tables.table import Remark
 from .claims import load_inconsistencies
 from .paper_claims import fits, printed_claims
 from .verdict_tables import Verdicts
 from .verdicts import CONFIRMED, CONTRADICTED, NOT_TESTED, UNCONFIRMABLE, UNDECIDED_VERDICT, VERDICTS
 
 
-@dataclass(frozen=True)
-class Lead:
-    """The answer of the page in a paragraph, before everything else."""
-
-    sentences: tuple[str, ...]
-
-    def _repr_html_(self) -> str:
-        return f'<p class="in-short">{escape(" ".join(self.sentences))}</p>'
-
-
-def lead(verdicts: Verdicts) -> Lead:
+def lead(verdicts: Verdicts) -> Remark:
     """How many claims our runs confirm and contradict, and how many the paper's own numbers contradict."""
     n = {verdict: len(verdicts.of(verdict)) for verdict in VERDICTS}
     printed = printed_claims()
@@ -46,4 +34,4 @@ def lead(verdicts: Verdicts) -> Lead:
         sentences.append(
             "The banner concerns our runs alone; what the paper's printed numbers show does not depend on them."
         )
-    return Lead(tuple(sentences))
+    return Remark(" ".join(sentences), kind="in-short")

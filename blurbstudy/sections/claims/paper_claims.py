@@ -23,25 +23,27 @@ def paper_rows(*, margin: float) -> FoldedRows:
     files: list[tuple[str, str]] = []
     against, inner = [], []
     for claim in (claim for claim in printed_claims() if not fits(claim, margin=margin)):
-        found = [(_short(contrast), format_signed(printed)) for contrast, printed in _against(claim, margin=margin)]
-        files.append((claim.statement, _lines(found)))
+        differences = [
+            (_short(contrast), format_signed(printed)) for contrast, printed in _against(claim, margin=margin)
+        ]
+        files.append((claim.statement, _lines(differences)))
         against.append(
             FoldedRow(
                 cells=[
                     ("statement", escape(claim.statement)),
-                    ("numbers", _contradicting(len(found), _printed(claim))),
+                    ("numbers", _contradicting(len(differences), _printed(claim))),
                 ],
-                details=details_table(("Not as claimed", "Printed difference"), found, label=claim.statement),
+                details=details_table(("Not as claimed", "Printed difference"), differences, label=claim.statement),
             )
         )
     for entry in load_inconsistencies():
         numbers = [format_number(paper_number(*cell)) for cell in entry.cells]
-        places = [(_cell_name(cell), number) for cell, number in zip(entry.cells, numbers, strict=True)]
-        files.append((entry.statement, _lines(places)))
+        printed_cells = [(_cell_name(cell), number) for cell, number in zip(entry.cells, numbers, strict=True)]
+        files.append((entry.statement, _lines(printed_cells)))
         inner.append(
             FoldedRow(
                 cells=[("statement", escape(entry.statement)), ("numbers", escape(" · ".join(dict.fromkeys(numbers))))],
-                details=details_table(("Where", "Printed"), places, label=entry.statement),
+                details=details_table(("Where", "Printed"), printed_cells, label=entry.statement),
             )
         )
     return FoldedRows(
@@ -82,7 +84,6 @@ def claims_against_paper(*, margin: float) -> KeyFinding:
 
 
 def printed_claims() -> list[Claim]:
-    """The claims for which the paper prints numbers."""
     return [claim for claim in load_claims() if _printed(claim)]
 
 
@@ -142,13 +143,11 @@ def _name(ref: CellRef, field: str) -> str:
 
 
 def _columns(refs: Sequence[CellRef]) -> str:
-    """The tasks of some cells, or their number."""
     names = list(dict.fromkeys(ref.column for ref in refs))
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {FIELDS['column']}"
 
 
 def _beyond(contrast: Contrast) -> str:
-    """The difference that is subtracted."""
     if not contrast.versus:
         return ""
     return f", less the same difference of {', '.join(_other_names(contrast.versus[0], contrast.first[0]))}"

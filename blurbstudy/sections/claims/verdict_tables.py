@@ -8,22 +8,15 @@ from html import escape
 
 from ...study.study import Study
 from ...tables.comparison_table import format_p_value
-from ...tables.formatting import format_count
+from ...tables.formatting import format_count, format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import KeyFinding, Table
-from ..parameters.claims import Parameters
+from ..parameters import ClaimsParameters as Parameters
 from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table
 from .forest_plot import forest
-from .names import format_bounds, format_change, format_tenths
-from .paper_claims import (
-    describe_contrast,
-    describe_printed,
-    margin_of,
-    printed_agreement,
-    printed_difference,
-)
+from .paper_claims import describe_contrast, describe_printed, margin_of, printed_agreement, printed_difference
 from .verdicts import (
     CONFIRMED,
     CONTRADICTED,
@@ -72,7 +65,6 @@ class Verdicts:
     is_demo: bool = False  # on generated data
 
     def of(self, verdict: str) -> list[Verdict]:
-        """Claims of one verdict."""
         return [judged for judged in self.verdicts if judged.verdict == verdict]
 
 
@@ -96,7 +88,7 @@ def verdict_rows(verdicts: Verdicts) -> FoldedRows:
             groups.append(
                 RowGroup(
                     heading=heading,
-                    rows=[_claim_row(one, verdicts.margin) for one in judged],
+                    rows=[_claim_row(claim_verdict, verdicts.margin) for claim_verdict in judged],
                     folded=verdict == NOT_TESTED,
                     note="\n".join(f"No runs of {notebook}: {why}" for notebook, why in missing),
                 )
@@ -224,9 +216,9 @@ def _comparison_row(judgement: Judgement, margin: float) -> tuple[str, ...]:
     return (
         describe_contrast(judgement.contrast),
         judgement.outcome + (f": {'; '.join(remarks)}" if remarks else ""),
-        format_change(percent(numbers.difference)),
-        format_bounds(percents(numbers.interval)),
-        format_tenths(percent(numbers.detectable)),
+        format_signed(percent(numbers.difference), 1),
+        format_interval(percents(numbers.interval), 1),
+        format_number(percent(numbers.detectable), 1),
         format_p_value(judgement.p),
         str(numbers.n) if numbers.tested else "–",
         " / ".join(numbers.collapsed) or "–",

@@ -32,7 +32,6 @@ class Judgement:
 
     @property
     def contrast(self) -> Contrast:
-        """What is judged."""
         return self.estimate.contrast
 
 
@@ -45,12 +44,10 @@ class Verdict:
     judgements: tuple[Judgement, ...]
 
     def count(self, outcome: str) -> int:
-        """Number of contrasts with this outcome."""
         return sum(judgement.outcome == outcome for judgement in self.judgements)
 
     @property
     def tested(self) -> int:
-        """Number of contrasts with runs on both sides."""
         return len(self.judgements) - self.count(UNTESTED)
 
     @property
@@ -62,9 +59,7 @@ class Verdict:
 
 def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
     """The verdict on a claim from the available runs.
-
-    Args:
-        margin: points (score times 100) within which a difference counts as negligible.
+    `margin`: points (score times 100) within which a difference counts as negligible.
     """
     points = margin_of(claim, margin)
     estimates = []
@@ -82,40 +77,38 @@ def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
 
 def _by_part(claim: Claim, estimates: Sequence[Estimate]) -> list[list[Estimate]]:
     parts: dict[str, list[Estimate]] = {}
-    for one in estimates:
-        parts.setdefault(claim.part_of(one.contrast), []).append(one)
+    for entry in estimates:
+        parts.setdefault(claim.part_of(entry.contrast), []).append(entry)
     return list(parts.values())
 
 
 def decide(rule: str, estimates: Sequence[Estimate], *, n_parts: int = 1) -> list[Judgement]:
     """The outcomes of the contrasts of one part of a claim.
-
-    Args:
-        n_parts: parts of the claim, one of which is enough to contradict it.
+    `n_parts`: parts of the claim, one of which is enough to contradict it.
     """
     corrected_for, corrected_against = _corrected(rule, estimates)
     judgements = []
-    for one, p_for, p_against in zip(estimates, corrected_for, corrected_against, strict=True):
-        if not one.tested:
-            judgements.append(Judgement(estimate=one, outcome=UNTESTED))
+    for entry, p_for, p_against in zip(estimates, corrected_for, corrected_against, strict=True):
+        if not entry.tested:
+            judgements.append(Judgement(estimate=entry, outcome=UNTESTED))
         elif p_for is None or p_against is None:
-            judgements.append(Judgement(estimate=one, outcome=UNDECIDED))
+            judgements.append(Judgement(estimate=entry, outcome=UNDECIDED))
         else:
             p_against = min(1.0, n_parts * p_against)
             outcome = SUPPORTS if p_for < LEVEL else OPPOSES if p_against < LEVEL else UNDECIDED
             p = {SUPPORTS: p_for, OPPOSES: p_against}.get(outcome, min(p_for, p_against))
-            judgements.append(Judgement(estimate=one, outcome=outcome, p=p))
+            judgements.append(Judgement(estimate=entry, outcome=outcome, p=p))
     return judgements
 
 
 def _corrected(rule: str, estimates: Sequence[Estimate]) -> tuple[list[float | None], list[float | None]]:
     """p of what is claimed and of its opposite, as the rule asks."""
-    p_for, p_against = [one.p_for for one in estimates], [one.p_against for one in estimates]
+    p_for, p_against = [entry.p_for for entry in estimates], [entry.p_against for entry in estimates]
     if rule == "all":
         return p_for, holm(p_against)
     if rule == "any":
         return holm(p_for), p_against
-    n = sum(one.tested for one in estimates)
+    n = sum(entry.tested for entry in estimates)
     majority = n // 2 + 1
     return _partial_conjunction(p_for, n, needed=majority), _partial_conjunction(p_against, n, needed=n - majority + 1)
 

@@ -23,7 +23,7 @@ from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Remark, Table
 from ...tasks import Task
 from ...training.run_record import RunRecord
-from .grids import Parameters
+from ..parameters import ExploreParameters as Parameters
 
 NO_TECHNIQUE = "No technique"
 
@@ -66,7 +66,6 @@ class StoreCatalog:
 
     @cached_property
     def encoders(self) -> tuple[str, ...]:
-        """Encoders with runs, by display name."""
         return tuple(dict.fromkeys(group.encoder for group in self.groups))
 
     def filter(self, *, task: str = "", encoder: str = "", words: str = "") -> list[RunGroup]:
@@ -84,9 +83,7 @@ class StoreCatalog:
 
     def records(self, group: RunGroup) -> list[RunRecord]:
         """The group's runs with their predictions, by seed.
-
-        Raises:
-            StoreError: a record was deleted or corrupted since the store was read.
+        Raises StoreError: a record was deleted or corrupted since the store was read.
         """
         return [self.record(group, seed) for seed in group.runs]
 
@@ -98,11 +95,7 @@ class StoreCatalog:
         return record
 
     def references(self, group: RunGroup) -> dict[str, Reference]:
-        """The gold labels of the group's task, by its name.
-
-        Raises:
-            StoreError: the store does not have them.
-        """
+        """The gold labels of the group's task, by its name. Raises StoreError: the store does not have them."""
         key = (group.task.name, group.data)
         if key not in self._references:
             self._references[key] = load_references(self.store, {group.task.name: group.data})[group.task.name]
@@ -116,11 +109,9 @@ class StoreCatalog:
         return {seed: self._judgements[run.id] for seed, run in group.runs.items()}
 
     def n_collapsed(self, group: RunGroup) -> int:
-        """Number of collapsed runs."""
         return sum(judgement.status.collapsed for judgement in self.judgements(group).values())
 
     def caption(self, groups: Iterable[RunGroup]) -> str:
-        """Provenance: runs, seeds, commit, parameters."""
         runs = [run for group in groups for run in group.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
@@ -129,7 +120,6 @@ class StoreCatalog:
 
     @property
     def empty(self) -> Remark:
-        """Shown for a store without runs."""
         corrupt = f" {format_count(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
         return Remark(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
 
@@ -151,9 +141,9 @@ def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
     datasets = list(store.all_metadata("data").values())
     if hidden:
-        shown = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
-        encoders = [metadata for metadata in encoders if metadata["fingerprint"] in shown]
-        datasets = [metadata for metadata in datasets if metadata["fingerprint"] in shown]
+        used = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
+        encoders = [metadata for metadata in encoders if metadata["fingerprint"] in used]
+        datasets = [metadata for metadata in datasets if metadata["fingerprint"] in used]
     return StoreCatalog(
         store=store,
         origin=origin,
@@ -307,7 +297,7 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
         f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged. "
-        "These are all runs of the store, also those that no table uses.",
+        "These are all runs of the store, also those that no table uses."
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")

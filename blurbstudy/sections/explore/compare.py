@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 
 from ...stats.contrasts import Comparison
 from ...stats.counts import Counts, compare_rates
 from ...stats.summary import compare
 from ...study.decisions import Outcome, decide
 from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value
-from ...tables.figure import Figure, SeedScores, points_figure
+from ...tables.figure import Stack, points_figure
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
-from ...tables.table import Remark, Table, figures_bundle
+from ...tables.table import Remark, Table
 from .catalog import RunGroup, StoreCatalog
 from .runs import group_points
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairComparison:
-    """The comparison of two groups."""
-
-    verdict: str  # one sentence
-    table: Table
-    figure: Figure
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        return figures_bundle(self._repr_html_(), self.table.info, self.figure.info)
-
-    def _repr_html_(self) -> str:
-        return f'<p class="verdict">{escape(self.verdict)}</p>{self.table._repr_html_()}{self.figure._repr_html_()}'
 
 
 def comparable_groups(catalog: StoreCatalog, first: RunGroup) -> list[RunGroup]:
@@ -54,7 +38,7 @@ def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[Non
     return max(pairs, key=lambda pair: (pair[0].encoder == pair[1].encoder, len(set(pair[0].runs) & set(pair[1].runs))))
 
 
-def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> PairComparison | Remark:
+def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> Stack | Remark:
     """The first group minus the second."""
     if not catalog.groups:
         return catalog.empty
@@ -79,34 +63,26 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
         else f"{format_signed(percent(rates.difference))}\n{format_interval(percents(rates.interval))}",
         format_p_value(None if rates is None else rates.p),
     )
-    return PairComparison(
-        verdict=verdict(comparison, *names, all_collapsed=collapsed == runs),
-        table=Table(
-            title=f"{first.task.name}{shared}: {names[0]} against {names[1]}",
-            columns=columns,
-            rows=[row],
-            caption=catalog.caption([first, second]),
-            notes=[
-                f"Test scores times 100; positive: the first is better. {DIFFERENCE_NOTE} Rates of collapse: "
-                "Boschloo's exact test. Both p are for this one comparison. They are not valid if you try many pairs "
-                "and report the best; the tables of the study correct for that (Holm)."
-            ],
-        ),
-        figure=points_figure(
-            {f"{first.task.name}": [_points(catalog, group, both=(first, second)) for group in (first, second)]},
-            title="The two settings, seed by seed",
-            paired=True,
-            caption=catalog.caption([first, second]),
-        ),
+    sentence = verdict(comparison, *names, all_collapsed=collapsed == runs)
+    table = Table(
+        title=f"{first.task.name}{shared}: {names[0]} against {names[1]}",
+        columns=columns,
+        rows=[row],
+        caption=catalog.caption([first, second]),
+        notes=[
+            f"Test scores times 100; positive: the first is better. {DIFFERENCE_NOTE} Rates of collapse: "
+            "Boschloo's exact test. Both p are for this one comparison. They are not valid if you try many pairs "
+            "and report the best; the tables of the study correct for that (Holm)."
+        ],
     )
-
-
-def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> SeedScores:
-    return replace(group_points(catalog, group), label=_label(group, both=both))
+    sides = [replace(group_points(catalog, g), label=name) for g, name in zip((first, second), names, strict=True)]
+    figure = points_figure(
+        {first.task.name: sides}, title="The two settings, seed by seed", paired=True, caption=table.caption
+    )
+    return Stack(parts=[Remark(sentence, kind="verdict"), table, figure])
 
 
 def _label(group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> str:
-    """Its name, with the encoder where the two groups differ in it."""
     return group.name if both[0].encoder == both[1].encoder else f"{group.encoder}, {group.name}"
 
 

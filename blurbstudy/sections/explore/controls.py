@@ -19,7 +19,6 @@ def row(*controls: widgets.Widget) -> widgets.HBox:
 
 
 def labelled(kind: type[Control], label: str, **options: Any) -> Control:
-    """A control whose label is never cut."""
     layout = {"width": "auto", "min_width": "15rem"} | options.pop("layout", {})
     return kind(description=label, style={"description_width": "initial"}, layout=layout, **options)
 
@@ -31,7 +30,7 @@ def _slider(kind: type[Control], label: str, **options: Any) -> Control:
 class Dropdown(widgets.Dropdown):
     """A dropdown whose label is never cut."""
 
-    def __init__(self, label: str, options: Sequence[Any] = (), **keywords: Any) -> None:
+    def __init__(self, label: str, options: Sequence[object] = (), **keywords: object) -> None:
         layout = {"width": "auto", "min_width": "15rem"}
         style = {"description_width": "initial"}
         super().__init__(description=label, options=options, layout=layout, style=style, **keywords)
@@ -85,15 +84,15 @@ class SearchList(widgets.VBox):
 
     def _search(self) -> None:
         words = self.words.value.lower().split()
-        found = [(name, value) for name, value in self.options if all(word in name.lower() for word in words)]
+        matches = [(name, value) for name, value in self.options if all(word in name.lower() for word in words)]
         self.list.unobserve(self._select, "value")
-        self.list.options = found
-        self.list.value = self.value if self.value in dict(found).values() else None
+        self.list.options = matches
+        self.list.value = self.value if self.value in dict(matches).values() else None
         self.list.observe(self._select, "value")
-        self.list.disabled = not found
-        self.count.value = f"{len(found)} of {len(self.options)}"
+        self.list.disabled = not matches
+        self.count.value = f"{len(matches)} of {len(self.options)}"
 
-    def _select(self, change: Mapping[str, Any]) -> None:
+    def _select(self, change: Mapping[str, object]) -> None:
         if change["new"] is not None:
             self.value = change["new"]
 
@@ -115,7 +114,6 @@ class TechniqueControls(widgets.VBox):
         super().__init__([row(self.freeze, self.decay, self.bias), row(self.reinit, self.pooler, self.remove)])
 
     def set_n_layers(self, n_layers: int) -> None:
-        """Offer as many layers as the encoder has."""
         frozen, layers = self.freeze.selected, range(1, n_layers + 1)
         counts = [(f"embeddings and {count} layer{'s'[: count > 1]}", count) for count in layers]
         self.freeze.options = [("nothing", 0), ("embeddings alone", "embeddings"), *counts]
@@ -124,7 +122,6 @@ class TechniqueControls(widgets.VBox):
 
     @property
     def value(self) -> TechniqueSelection:
-        """The current selection."""
         return TechniqueSelection(
             freeze=self.freeze.selected,
             decay=round(self.decay.value, 4),
@@ -135,6 +132,5 @@ class TechniqueControls(widgets.VBox):
         )
 
     def on_change(self, callback: Callback) -> None:
-        """Call back at every change."""
         for control in (self.freeze, self.decay, self.reinit, self.pooler, self.remove, self.bias):
             control.observe(callback, "value")

@@ -44,9 +44,7 @@ class TechniqueSelection:
 
     def on(self, recipe: Recipe, *, task: Task) -> Recipe:
         """The recipe with these techniques. A token head has no pooler to re-initialize.
-
-        Raises:
-            ParameterError: a value is out of bounds.
+        Raises ParameterError: a value is out of bounds.
         """
         pooler = self.reinit_pooler and task.output != "token_labels"
         stabilizers = (
@@ -72,9 +70,7 @@ def depth_picture(
     catalog: StoreCatalog, techniques: TechniqueSelection, *, encoder: str, task: Task, recipe: Recipe
 ) -> Figure | Remark:
     """No technique and the selection side by side, or a message where the techniques contradict each other.
-
-    Args:
-        recipe: its learning rates and steps are described.
+    `recipe`: its learning rates and steps are described.
     """
     n_layers = encoder_layers(catalog)[encoder]
     try:

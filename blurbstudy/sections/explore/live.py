@@ -21,8 +21,8 @@ from ...tables.formatting import format_number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve
+from ..parameters import ExploreParameters as Parameters
 from .depth import TechniqueSelection
-from .grids import Parameters
 from .runs import Curve, curves_figure
 
 LABEL = "live"  # under which the store lists these runs, so that no page of the study shows them
@@ -36,9 +36,7 @@ def live_encoders(study: Study[Parameters]) -> list[str]:
 
 class LiveRun:
     """A run in a thread, started immediately. A stopped run leaves no record in the store.
-
-    Raises:
-        ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
+    Raises ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
     """
 
     def __init__(
@@ -70,11 +68,9 @@ class LiveRun:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End the run after the current step."""
         self._deadline.at = -math.inf
 
     def describe(self) -> str:
-        """The status in a sentence."""
         if self.outcome:
             return self.outcome
         if self._deadline.passed():

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from IPython.core.getipython import get_ipython
 
 from ...config import Recipe
 from ...study.study import Study
-from ...tables.figure import Figure
-from ...tables.table import Remark, Table, figures_bundle
+from ...tables.figure import Stack
 from ...tasks import get_task
+from ..parameters import ExploreParameters as Parameters
 from .catalog import StoreCatalog
 from .compare import compare_groups, default_pair
 from .depth import TechniqueSelection, default_encoder, depth_picture
-from .grids import Parameters
-from .predictions import errors_table
 from .runs import curves_picture, default_groups, longest_curve, runs_table, seeds_picture
 
 
@@ -26,17 +21,6 @@ def is_attended() -> bool:
     """
     request = getattr(get_ipython(), "get_parent", dict)()
     return bool(request.get("content", {}).get("allow_stdin"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stills:
-    """Tables and figures, one below the other."""
-
-    shown: Sequence[Table | Figure | Remark]
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        infos = [one.info for one in self.shown if not isinstance(one, Remark)]
-        return figures_bundle("".join(one._repr_html_() for one in self.shown), *infos)
 
 
 def depth_panel(catalog: StoreCatalog, techniques: TechniqueSelection, *, task: str, recipe: Recipe) -> object:
@@ -57,7 +41,7 @@ def store_panel(catalog: StoreCatalog, study: Study[Parameters]) -> object:
     groups = default_groups(catalog)
     if not groups:
         return catalog.empty
-    return Stills(shown=[make(catalog, groups) for make in (seeds_picture, runs_table, errors_table)])
+    return Stack(parts=[make(catalog, groups) for make in (seeds_picture, runs_table)])
 
 
 def comparison_panel(catalog: StoreCatalog) -> object:

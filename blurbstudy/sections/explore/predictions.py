@@ -14,15 +14,13 @@ from pathlib import Path
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags, gold_mentions
-from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
+from ...stats.references import GoldReference, is_unscored, with_gold
 from ...tables.formatting import format_count
-from ...tables.table import Remark, Table
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ...training.run_record import RunRecord
 from .catalog import RunGroup, StoreCatalog
 
 SCORE_TOLERANCE = 0.25  # share of the scale by which a correct score may differ from the gold score
-MAX_GROUPS = 12  # in one table
 RIGHT, MISSED, EXTRA, OTHER = "right", "missed", "extra", "other"  # CSS classes too
 LEGEND = {
     RIGHT: "correct",
@@ -43,21 +41,17 @@ class ExampleResult:
     error: float  # absolute error of a score; 0 for labels
 
 
-def example_results(
-    task: Task, reference: GoldReference, record: RunRecord, *, split: str = "test"
-) -> list[ExampleResult]:
-    """Every example of a split: labels in file order, scores by decreasing error.
-
-    Raises:
-        StudyError: the run has no predictions.
+def example_results(task: Task, reference: GoldReference, record: RunRecord) -> list[ExampleResult]:
+    """Every test example: labels in file order, scores by decreasing error.
+    Raises StudyError: the run has no predictions.
     """
-    if is_unscored(record, split):
+    if is_unscored(record, "test"):
         raise StudyError("this run's loss diverged, so it has no predictions; select another seed")
     if record.config.n_folds:
         raise StudyError(
             "this run's test examples are of all splits (a fold of resampled ones); select another setting"
         )
-    truth = reference.gold[split]
+    truth = reference.gold["test"]
     results = [
         ExampleResult(
             id=name,
@@ -66,7 +60,7 @@ def example_results(
             wrong=is_wrong(task, gold, predicted),
             error=_error(task, gold, predicted),
         )
-        for name, gold, predicted in zip(truth.ids, truth.gold, record.predictions[split], strict=True)
+        for name, gold, predicted in zip(truth.ids, truth.gold, record.predictions["test"], strict=True)
     ]
     return sorted(results, key=lambda result: -result.error)  # stable: labels stay in file order
 
@@ -88,11 +82,9 @@ def _error(task: Task, gold: str | float, predicted: str | float) -> float:
 
 
 @lru_cache(maxsize=2)
-def load_texts(task: Task, data: str, folder: str, split: str) -> dict[str, Example]:
-    """Example id -> example, from the data folder.
-
-    Raises:
-        DataError: the folder is missing, or has other files than the runs were trained on.
+def load_texts(task: Task, data: str, folder: str) -> dict[str, Example]:
+    """Example id -> test example, from the data folder.
+    Raises DataError: the folder is missing, or has other files than the runs were trained on.
     """
     actual = data_fingerprint(task, Path(folder))
     if actual != data:
@@ -100,12 +92,12 @@ def load_texts(task: Task, data: str, folder: str, split: str) -> dict[str, Exam
             f"{folder}: has another version of {task.name} ({actual}) than these runs were trained on ({data}); set "
             "data to the folder with that version"
         )
-    return {example.id: example for example in read_split(task, folder, split=split)}
+    return {example.id: example for example in read_split(task, folder, split="test")}
 
 
-def group_texts(data: str, group: RunGroup, *, split: str = "test") -> dict[str, Example]:
+def group_texts(data: str, group: RunGroup) -> dict[str, Example]:
     """The texts of a group's task; `data` is 'mini' or the folder of the datasets. Raises as `load_texts`."""
-    return load_texts(group.task, group.data, str(data_folder(data).resolve()), split)
+    return load_texts(group.task, group.data, str(data_folder(data).resolve()))
 
 
 def example_html(task: Task, result: ExampleResult, example: Example) -> str:
@@ -180,7 +172,6 @@ def _word_kind(gold: object, predicted: object) -> str | None:
 
 
 def _types(gold: str, predicted: str) -> str:
-    """The types of a word, where a task has several."""
     names = [tag.partition("-")[2] for tag in (gold, predicted) if tag != OUTSIDE]
     return f"{names[1]} for {names[0]}" if len(set(names)) > 1 else "".join(names[:1])
 
@@ -202,9 +193,7 @@ def predictions_html(
     count: int = 5,
 ) -> tuple[str, int]:
     """A page of a run's test predictions as HTML, and the number of predictions on all pages.
-
-    Raises:
-        StudyError: the run has no predictions, or the texts are missing.
+    Raises StudyError: the run has no predictions, or the texts are missing.
     """
     task, record = group.task, catalog.record(group, seed)
     results = example_results(task, with_gold(catalog.references(group)[task.name]), record)
@@ -219,38 +208,9 @@ def predictions_html(
 
 
 def _legend(task: Task) -> str:
-    """What the marks mean."""
     if task.is_regression:
         return f"Wrong: off by more than {SCORE_TOLERANCE:.0%} of the scale. Largest errors first."
     kinds = {"token_labels": (RIGHT, MISSED, EXTRA, OTHER), "multi_label": (RIGHT, MISSED, EXTRA), "single_label": ()}[
         task.output
     ]
     return " ".join(f'<mark class="{kind}">{LEGEND[kind]}</mark>' for kind in kinds)
-
-
-def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Remark:
-    """Number of test examples that each seed and every seed gets wrong, with ids but without text."""
-    if not catalog.groups:
-        return catalog.empty
-    title, rows = f"Test examples with wrong predictions, {groups[0].task.name}", []
-    for group in groups[:MAX_GROUPS]:
-        reference = catalog.references(group)[group.task.name]
-        if not isinstance(reference, GoldReference):
-            return Remark(text=f"{title}: {NEEDS_DATA}.")
-        scored = [record for record in catalog.records(group) if not is_unscored(record, "test")]
-        wrong = [{r.id for r in example_results(group.task, reference, record) if r.wrong} for record in scored]
-        always = set.intersection(*wrong) if wrong else set()
-        counts = ", ".join(f"seed {r.config.seed}: {len(w)}" for r, w in zip(scored, wrong, strict=True))
-        ids = [name for name in reference.gold["test"].ids if name in always]
-        listed = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
-        size = f"{len(reference.gold['test'].ids):,}"
-        rows.append((group.encoder, group.name, size, counts or "no predictions", str(len(always)), listed or "–"))
-    task = groups[0].task
-    notes = ["Wrong: any mention, tag or label differs from the gold labels."]
-    if task.bounds is not None:
-        low, high = task.bounds
-        notes = [f"Wrong: off by more than {SCORE_TOLERANCE:.0%} of the scale ({low:g} to {high:g})."]
-    notes.append("Only ids are listed here; the texts can be read in JupyterLab, from the data folder.")
-    columns = ("Encoder", "Setting", "Examples", "Wrong", "Wrong with every seed", "Ids")
-    caption = catalog.caption(groups[:MAX_GROUPS])
-    return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=caption, notes=notes)

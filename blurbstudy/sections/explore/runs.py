@@ -33,7 +33,6 @@ class Curve:
     losses: Sequence[float | None] = ()
 
     def values(self, column: str) -> list[float]:
-        """A column of the points, with NaN for missing values."""
         return _with_gaps(self.points.get(column, ()))
 
 
@@ -63,7 +62,6 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
 
 
 def first_of(groups: Sequence[RunGroup]) -> str:
-    """How many of the settings are shown."""
     if len(groups) <= MAX_GROUPS:
         return f"All {format_count(len(groups), 'setting')} that match."
     return f"{len(groups)} settings match; only the first {MAX_GROUPS} are shown. To see others, filter further."
@@ -122,10 +120,10 @@ def _caveats(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> list[str]:
     """The caveats of the scores of tasks that the store has, and that those of the user's own tasks were not sought."""
     lines = []
     for group in groups:
-        kept = stored_caveats(catalog.store, next(iter(group.runs.values())).config)
-        if kept is None and group.task.custom:
+        caveats = stored_caveats(catalog.store, next(iter(group.runs.values())).config)
+        if caveats is None and group.task.custom:
             lines.append(f"{group.task.name}: caveats were not looked for.")
-        lines += [f"{group.task.name}, caveat: {one.text}." for one in kept or () if one.split == "test"]
+        lines += [f"{group.task.name}, caveat: {caveat.text}." for caveat in caveats or () if caveat.split == "test"]
     return list(dict.fromkeys(lines))
 
 

@@ -14,11 +14,11 @@ from ...errors import StudyError
 from ...study.study import Study
 from ...tables.table import Remark
 from ...tasks import ALL_TASKS, get_task
+from ..parameters import ExploreParameters as Parameters
 from .catalog import RunGroup, StoreCatalog, open_catalog
 from .compare import comparable_groups, compare_groups, default_pair
 from .controls import Dropdown, SearchList, TechniqueControls, labelled, row
 from .depth import TechniqueSelection, depth_picture, encoder_layers
-from .grids import Parameters
 from .live import LiveRun, live_encoders
 from .predictions import predictions_html
 from .runs import curves_picture, first_of, runs_table, seeds_picture
@@ -63,7 +63,6 @@ class DepthPanel(widgets.VBox):
         self.show()
 
     def show(self, _: object = None) -> None:
-        """Draw the current selection."""
         encoder, task = self.encoder.selected, get_task(self.task.selected)
         self.picture.value = render(
             lambda: depth_picture(self.catalog, self.techniques.value, encoder=encoder, task=task, recipe=self.recipe)
@@ -110,18 +109,15 @@ class StorePanel(widgets.VBox):
         self.update_filters()
 
     def reload_store(self, _: object = None) -> None:
-        """Read the store again, with the runs that were added since."""
         self.catalog = open_catalog(self.study)
         self.update_filters()
 
     def update_filters(self) -> None:
-        """Offer the store's tasks and encoders."""
         self.task.set_options([*((name, name) for name in self.catalog.tasks), ANY], callback=self.filter)
         self.encoder.set_options([ANY, *((name, name) for name in self.catalog.encoders)], callback=self.filter)
         self.filter()
 
     def filter(self, _: object = None) -> None:
-        """Show the groups that match the filters."""
         groups = self.catalog.filter(task=self.task.selected, encoder=self.encoder.selected, words=self.words.value)
         self.matches.value = Remark(text=first_of(groups))._repr_html_() if groups else ""
         self.runs.value = render(lambda: seeds_picture(self.catalog, groups))
@@ -132,7 +128,6 @@ class StorePanel(widgets.VBox):
         self.show_group()
 
     def show_group(self, _: object = None) -> None:
-        """Show the curves of the selected group, and offer its seeds."""
         group = self.selected
         self.curves.value = render(lambda: curves_picture(self.catalog, group)) if group else ""
         seeds = [(str(seed), seed) for seed in group.runs] if group else []
@@ -140,12 +135,10 @@ class StorePanel(widgets.VBox):
         self.show_first_page()
 
     def show_first_page(self, _: object = None) -> None:
-        """Show the first page of predictions."""
         self.start = 0
         self.change_page(0)
 
     def change_page(self, by: int) -> None:
-        """Move by so many predictions."""
         group, seed = self.selected, self.seed.selected
         if group is None or seed not in group.runs:
             self.predictions.value, self.position.value = "", ""
@@ -170,7 +163,6 @@ class StorePanel(widgets.VBox):
 
     @property
     def selected(self) -> RunGroup | None:
-        """The selected group."""
         return self.catalog.group(self.group.selected) if self.group.selected else None
 
 
@@ -194,14 +186,12 @@ class ComparisonPanel(widgets.VBox):
             self.second.value = second.key
 
     def update_second(self, _: object = None) -> None:
-        """Offer the groups that can be compared with the first."""
         first = self._group(self.first.selected)
         others = comparable_groups(self.catalog, first) if first else []
         self.second.set_options([(group.title, group.key) for group in others], callback=self.show)
         self.show()
 
     def show(self, _: object = None) -> None:
-        """Compare the two selected groups."""
         first, second = self._group(self.first.selected), self._group(self.second.selected)
         self.result.value = render(lambda: compare_groups(self.catalog, first, second))
 
@@ -248,7 +238,6 @@ class LivePanel(widgets.VBox):
         return self.layers.get(self.encoder.selected, BASE_LAYERS)
 
     def on_start(self, _: object = None) -> None:
-        """Start the run in a thread, and watch it from the kernel's event loop, which stays free."""
         try:
             self.run = LiveRun(
                 self.study,
@@ -265,7 +254,6 @@ class LivePanel(widgets.VBox):
         self.watching = asyncio.get_running_loop().create_task(self._watch(self.run))
 
     def on_stop(self, _: object = None) -> None:
-        """Stop the run; its curve stays."""
         if self.run is not None:
             self.run.stop()
             self.stop.disabled = True
@@ -281,7 +269,6 @@ class LivePanel(widgets.VBox):
         self.start.disabled, self.stop.disabled = False, True
 
     def show(self, run: LiveRun, *, redraw: bool) -> None:
-        """Show the status of a run."""
         self.status.value = Remark(text=run.describe())._repr_html_()
         self.bar.value = run.step / run.total if run.total else 0.0
         if redraw:

@@ -8,7 +8,7 @@ from ...stabilizers import Stabilizer
 from ...study.conditions import layer_techniques, recipes_by_type, technique_grid
 from ...study.grid import DEFAULT_RECIPE, Grid, TaskColumn
 from ...study.study import Study
-from ..parameters.large_models import Parameters
+from ..parameters import LargeModelsParameters as Parameters
 
 LARGE, BASE_COUNTERPART = "LARGE", "BASE counterpart"  # groups of the grid whose levels are LARGE encoders
 NOT_REQUESTED = "not requested (on_all_tasks)"
@@ -16,9 +16,7 @@ NOT_REQUESTED = "not requested (on_all_tasks)"
 
 def techniques(parameters: Parameters, *, base: bool = False) -> dict[str, list[Stabilizer]]:
     """Level of Table 5 -> techniques: the baseline and each layer-specific technique.
-
-    Args:
-        base: with the parameters of BASE counterparts.
+    `base`: with the parameters of BASE counterparts.
     """
     changed = {"freeze": parameters.base_freeze, "decay": parameters.base_decay} if base else {}
     return layer_techniques(parameters.model_copy(update=changed))

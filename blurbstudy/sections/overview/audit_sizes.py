@@ -9,13 +9,9 @@ from pathlib import Path
 import yaml
 
 from ...config import JsonMapping, JsonObject
-from ...tables.chart import BLUE, CARD, SOFT, VERMILION, WIDE, Key, Panel
-from ...tables.figure import Figure
 from ...tables.formatting import format_number
-from ...tables.scale import Scale
 from ...tables.table import KeyFinding, Table
 from ...tasks import SPLITS, Task
-from ...tasks.audit import ALL_SPLITS, LIMITS
 from .data_audit import REMEDY, Audit
 
 PUBLISHED = Path(__file__).with_name("published_sizes.yaml")
@@ -167,48 +163,4 @@ def _duplicate_sentence(audit: Audit) -> str:
     return (
         f"{worst} shares most with train: {shared:,} of {examples:,} examples ({share:.1f}%) occur there in nearly "
         "the same words, ignoring entity masks."
-    )
-
-
-def length_figure(audit: Audit) -> Figure:
-    """One line per task: the middle half of its examples thick, 5% to 95% thin, the longest a mark; limits dashed."""
-    vocabulary = audit.vocabularies[0] if audit.vocabularies else None
-    spreads = {}
-    for task in audit.known:
-        counts = audit.of(task, vocabulary) if vocabulary else None
-        spreads[task.name] = counts["lengths"][ALL_SPLITS] if counts else audit.data[task.name]["words"]
-    longest = max((spread["max"] for spread in spreads.values()), default=LIMITS[-1])
-    shortest = min((spread["q05"] for spread in spreads.values()), default=8)
-    axis = Scale(max(1, 0.9 * shortest), 1.15 * max(longest, LIMITS[0]), log=True)
-    panel = Panel(title="", x=axis, rows=list(spreads), row=24, width=WIDE)
-    limits = [limit for limit in LIMITS if limit in axis]
-    for limit in limits:
-        panel.line([(panel.across(limit), panel.box_top), (panel.across(limit), panel.box_bottom)], SOFT, dash="5 4")
-    for row, spread in enumerate(spreads.values()):
-        at = {name: (panel.across(max(value, axis.low)), panel.row_at(row)) for name, value in spread.items()}
-        panel.line([at["q05"], at["q95"]], BLUE, width=2)
-        panel.line([at["q25"], at["q75"]], BLUE, width=9)
-        (x, y) = at["q50"]
-        panel.line([(x, y - 6), (x, y + 6)], CARD, width=2.4)
-        panel.mark("cross", *at["max"], VERMILION, tip=f"longest: {spread['max']:,}")
-    ticks = [tick for tick in (4, 8, 16, 32, *LIMITS, 1024, 2048, 4096) if tick in axis]
-    unit = f"sub-words, vocabulary of {vocabulary.name}" if vocabulary else "words"
-    panel.axis_across("length of an example", {tick: f"{tick:,}" for tick in ticks})
-    keys = [
-        Key("5% to 95% of the examples, the middle half thick, a gap at the median", BLUE, "square", dash=""),
-        Key("the longest", VERMILION, "cross"),
-        *([Key("usual limits", SOFT, dash="5 4")] if limits else []),
-    ]
-    descriptions = [
-        f"{name}: median {spread['q50']:.0f}, 95% at most {spread['q95']:.0f}, longest {spread['max']:.0f}."
-        for name, spread in spreads.items()
-    ]
-    return Figure(
-        title="Lengths of examples, and the usual limits",
-        alt=f"Length of an example in {unit}, one line per task. " + " ".join(descriptions),
-        panels=[panel],
-        keys=keys,
-        reading=f"Lengths in {unit}.",
-        caption=audit.provenance,
-        notes=audit.notes,
     )

@@ -5,7 +5,7 @@ Shares are in percent. Every number is counted from the files; a table says whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...config import JsonMapping
 from ...tables.formatting import format_number
@@ -17,6 +17,28 @@ from .data_audit import Audit, Vocabulary
 from .general_vocabulary import GENERATED
 
 NONE = "–"
+
+
+def _table(
+    audit: Audit,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, ...]],
+    notes: Sequence[str],
+    *,
+    folded: bool = False,
+    n_header_columns: int = 1,
+) -> Table:
+    """With the audit's provenance, and which tasks the store has no counts of."""
+    return Table(
+        title=title,
+        columns=columns,
+        rows=rows,
+        caption=audit.provenance,
+        notes=[*notes, *audit.notes],
+        folded=folded,
+        n_header_columns=n_header_columns,
+    )
 
 
 def length_table(audit: Audit) -> Table:
@@ -34,16 +56,8 @@ def length_table(audit: Audit) -> Table:
         "Median / 95th percentile / maximum over all splits. Words: tokens of the tagged files, otherwise separated by "
         "spaces. Sub-words: special tokens included.",
         *_vocabulary_notes(audit),
-        *audit.notes,
     ]
-    return Table(
-        title="How long the examples are",
-        columns=columns,
-        rows=rows,
-        caption=audit.provenance,
-        notes=notes,
-        folded=True,
-    )
+    return _table(audit, "How long the examples are", columns, rows, notes, folded=True)
 
 
 EXAMPLE = {
@@ -86,16 +100,9 @@ def limit_table(audit: Audit) -> Table:
         "(PICO words) that begin there from its gold labels, which inflates its recall. All other examples are "
         "truncated, here as elsewhere: % of test sub-words that no model sees.",
         *_vocabulary_notes(audit),
-        *audit.notes,
     ]
-    return Table(
-        title="What a length limit costs (test)",
-        folded=True,
-        columns=columns,
-        rows=rows,
-        n_header_columns=1 + several,
-        caption=audit.provenance,
-        notes=notes,
+    return _table(
+        audit, "What a length limit costs (test)", columns, rows, notes, folded=True, n_header_columns=1 + several
     )
 
 
@@ -137,16 +144,8 @@ def label_table(audit: Audit) -> Table:
         "Tagged sentences: % of words. HoC: % of documents, which may have several labels. BIOSSES: mean ± standard "
         "deviation of its scores. Trivial prediction: from the labels of train alone, scored by the task's metric, "
         "times 100. A score near it is not an achievement, however high (the correlation with a constant is 0).",
-        *audit.notes,
     ]
-    return Table(
-        title="Label distributions and trivial baselines",
-        folded=True,
-        columns=columns,
-        rows=rows,
-        caption=audit.provenance,
-        notes=notes,
-    )
+    return _table(audit, "Label distributions and trivial baselines", columns, rows, notes, folded=True)
 
 
 def _label_rows(task: Task, splits: JsonMapping) -> tuple[list[str], list[list[str]]]:
@@ -185,16 +184,7 @@ def duplicate_table(audit: Audit) -> Table:
         counts = audit.data[task.name]["duplicates"]
         keys = ("examples", "exact", "other_label", "near", "masked_exact", "masked_near", "documents")
         rows.append((task.name, *(_dev_and_test(counts, key) for key in keys)))
-    columns = (
-        "Task",
-        "Examples",
-        "Same text",
-        "Other label",
-        "Nearly same",
-        "Masks alike",
-        "Same words",
-        "Document",
-    )
+    columns = ("Task", "Examples", "Same text", "Other label", "Nearly same", "Masks alike", "Same words", "Document")
     notes = [
         "Dev / test: number of examples with such a duplicate in train (% of the split). Same text: ignoring case and "
         "spaces. Other label: of these, examples whose label (tags, in a tagged sentence) this text never has in "
@@ -204,11 +194,8 @@ def duplicate_table(audit: Audit) -> Table:
         f"text if all masks are equal. Same words: Jaccard similarity of word sets at least {JACCARD_THRESHOLD:g}, "
         "ignoring masks; for example the same sentence with another pair masked.",
         "Document: examples from a document that also has examples in train; – if every example is a document.",
-        *audit.notes,
     ]
-    return Table(
-        title="What dev / test share with train", columns=columns, rows=rows, caption=audit.provenance, notes=notes
-    )
+    return _table(audit, "What dev / test share with train", columns, rows, notes)
 
 
 def _dev_and_test(duplicates: JsonMapping, key: str) -> str:
@@ -257,27 +244,18 @@ def mention_table(audit: Audit) -> Table:
         "predictor only reaches the ceiling (strict entity-level F1, times 100). Longest: in words. Unseen: mentions "
         "whose words, ignoring case, are not a mention in train; unseen forms: the same with each distinct form "
         "counted once.",
-        *audit.notes,
     ]
-    return Table(
-        title="Mentions of the entity tasks (test)", columns=columns, rows=rows, caption=audit.provenance, notes=notes
-    )
+    return _table(audit, "Mentions of the entity tasks (test)", columns, rows, notes)
 
 
 def vocabulary_table(audit: Audit) -> Table:
     """Sub-words per word and share of unsplit words, with a general vocabulary and those of the encoders."""
     compared = ([audit.general] if audit.general else []) + list(audit.vocabularies)
     rows = [
-        (
-            task.name,
-            *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in compared),
-        )
+        (task.name, *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in compared))
         for task in audit.known
     ]
-    columns = (
-        "Task",
-        *(f"{what}, {v.name}" for what in ("Sub-words per word", "Unsplit words, %") for v in compared),
-    )
+    columns = ("Task", *(f"{what}, {v.name}" for what in ("Sub-words per word", "Unsplit words, %") for v in compared))
     if audit.general:
         comparison = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
         if audit.general.name == GENERATED:
@@ -291,16 +269,8 @@ def vocabulary_table(audit: Audit) -> Table:
         "not unknown. A model must compose the meaning of words that are split.",
         comparison,
         *_vocabulary_notes(audit),
-        *audit.notes,
     ]
-    return Table(
-        title="How vocabularies split words",
-        columns=columns,
-        rows=rows,
-        caption=audit.provenance,
-        notes=notes,
-        folded=True,
-    )
+    return _table(audit, "How vocabularies split words", columns, rows, notes, folded=True)
 
 
 def _words(audit: Audit, task: Task, vocabulary: Vocabulary, key: str) -> str:

@@ -70,7 +70,6 @@ class Audit:
     provenance: str  # for captions
 
     def of(self, task: Task, vocabulary: Vocabulary) -> JsonObject | None:
-        """A task's counts with a vocabulary."""
         return self.with_vocabulary.get((task.name, vocabulary.fingerprint))
 
     @property
@@ -81,7 +80,6 @@ class Audit:
 
     @property
     def known(self) -> tuple[Task, ...]:
-        """The tasks with counts."""
         return tuple(task for task in self.tasks if task.name in self.data)
 
 
@@ -181,7 +179,7 @@ class _Tokenizers:
             return None
         name = f"general {spec} {size if spec == TRAINED else ''}".strip()
         # A general vocabulary can change under the same name, so stored values serve only a report.
-        stored = self._metadata(name, lambda: _general(spec, size), reload=True)
+        stored = self._metadata(name, lambda: LoadedTokenizer(*general_tokenizer(spec, size=size)), reload=True)
         if stored is None:
             self.general_missing = REMEDY
             return None
@@ -230,10 +228,6 @@ class LoadedTokenizer:
 
 def _encoder_tokenizer(source: EncoderSource) -> LoadedTokenizer:
     return LoadedTokenizer(checkpoint_without_weights(source).tokenizer().backend_tokenizer)
-
-
-def _general(spec: str, size: int) -> LoadedTokenizer:
-    return LoadedTokenizer(*general_tokenizer(spec, size=size))
 
 
 def words_within_limit(audit: Audit, task: Task, *, limit: int, sentences: int) -> Sequence[int | None] | None:

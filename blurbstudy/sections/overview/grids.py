@@ -6,14 +6,12 @@ from ...errors import ParameterError
 from ...study.grid import DEFAULT_RECIPE, Condition, Grid, TaskColumn
 from ...study.study import Study
 from ...tasks import TASKS, get_task
-from ..parameters.overview import Parameters
+from ..parameters import OverviewParameters as Parameters
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`scoring`: one run, of the first available encoder and the first seed; no cell where there is none.
-
-    Raises:
-        ParameterError: the task is not an entity task.
+    Raises ParameterError: the task is not an entity task.
     """
     chosen = study.parameters
     recipe = study.recipe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...metrics import METRICS
-from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
+from ...stabilizers import STABILIZERS, DepthPlan, depth_plan, stabilize
 from ...stats.references import load_references
 from ...study.conditions import layer_techniques
 from ...study.study import Study
@@ -19,17 +19,15 @@ MAX_NAMED_TASKS = 4  # more are counted instead of named
 
 def technique_table() -> Table:
     """Every stabilization technique of the package, and who proposed it."""
-    rows = [(cls.title, _first_line(cls), cls.source, cls.name) for cls in STABILIZERS]
+    rows = [
+        (cls.title, " ".join((cls.__doc__ or "").split("\n\n")[0].split()), cls.source, cls.name) for cls in STABILIZERS
+    ]
     return Table(
         title="Techniques that stabilize fine-tuning",
         columns=("Technique", "What it does", "Source", "Name in a recipe"),
         rows=rows,
         caption="From the package itself; techniques are applied in this order.",
     )
-
-
-def _first_line(cls: type[Stabilizer]) -> str:
-    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def depth_plans(study: Study[Parameters]) -> dict[str, DepthPlan]:
@@ -81,12 +79,7 @@ def encoder_table(study: Study[Parameters]) -> Table:
             rows.append((name, missing or "not in this store", *("–" for _ in columns[2:-1]), remark))
             continue
         shape = source.architecture
-        cells = (
-            shape.family,
-            str(shape.n_layers),
-            str(shape.width),
-            f"{shape.n_parameters / 1e6:.3g} M",
-        )
+        cells = (shape.family, str(shape.n_layers), str(shape.width), f"{shape.n_parameters / 1e6:.3g} M")
         notes = "\n".join(text for text in (f"given as {Path(source.spec).name}", remark) if text)
         rows.append((name, *cells, f"{shape.vocab_size:,}", source.fingerprint, notes))
     return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.provenance)

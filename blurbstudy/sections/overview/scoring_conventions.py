@@ -48,7 +48,7 @@ def scoring_table(results: Results, audit: Audit) -> Table:
     notes = [
         f"{encoder}, {len(reference.gold['test'].gold):,} sentences, "
         f"{strict.gold_mentions:,} mentions, {strict.predicted_mentions:,} predicted. All rows but the last score the "
-        "same predictions; times 100.",
+        "same predictions; times 100."
     ]
     if any(" at " in convention.name for convention in others):
         notes.append(
@@ -94,7 +94,6 @@ def scoring_answer(results: Results, audit: Audit) -> KeyFinding:
 
 
 def _record(results: Results) -> tuple[str, RunRecord | None]:
-    """The task, and its run if it has predictions."""
     (column,) = results.grid.columns
     scored = [record for record in results.records.values() if record.predictions.get("test")]
     return column.label, scored[0] if scored else None

@@ -17,7 +17,6 @@ YES, NO = "yes", "no"
 
 @cache
 def related_work() -> JsonObject:
-    """The studies and techniques that the paper's text names."""
     return yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 

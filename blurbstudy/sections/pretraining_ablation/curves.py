@@ -97,8 +97,8 @@ def curves_figure(study: Study[Parameters]) -> Figure:
             color, dash = styles[name]
             is_generator = records[name]["objective"] == "electra" and metric.startswith("word")
             label = f"{name}: generator" if is_generator else name
-            shown = f"{name} (of words: its generator)" if is_generator else name
-            keys.setdefault(name, Key(shown, color, "dot", dash))
+            key_text = f"{name} (of words: its generator)" if is_generator else name
+            keys.setdefault(name, Key(key_text, color, "dot", dash))
             panel.curve(points, color, dash=dash, shape="dot")
             descriptions.append(f"{title}, {label}: {points[0][1]:.2f} to {points[-1][1]:.2f}.")
         if trivial:

@@ -9,7 +9,7 @@ from ...config import Recipe
 from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Condition, Grid, TaskColumn
 from ...study.study import Study
-from ..parameters.pretraining_ablation import Parameters
+from ..parameters import PretrainingAblationParameters as Parameters
 
 ONE_SEGMENT, TWO_SEGMENTS = "One segment id", "Two segment ids"
 STANDARD = "Standard fine-tuning"
@@ -50,9 +50,9 @@ def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Gri
 
 def pair_columns(study: Study[Parameters]) -> tuple[TaskColumn, ...]:
     """The tasks that read two texts in one sequence."""
-    apart = "similarity" if study.parameters.similarity_head == "cosine" else ""
+    bi_encoder_type = "similarity" if study.parameters.similarity_head == "cosine" else ""
     return tuple(
         TaskColumn(label=task.name, tasks=(task.name,), paper=task.name)
         for task in study.tasks
-        if len(task.text_columns) == 2 and task.task_type != apart
+        if len(task.text_columns) == 2 and task.task_type != bi_encoder_type
     )

@@ -59,32 +59,8 @@ def objective_table(results: Results, *, title: str) -> Table:
     )
 
 
-def means_table(results: Results, *, title: str) -> Table:
-    """Table 2 at a glance: means alone, with the number of collapsed runs."""
-    rows = [
-        (
-            label,
-            *(_mean_and_collapses(results.summaries.get(Condition("", name, label))) for name in results.grid.levels),
-        )
-        for label in _labels(results)
-    ]
-    notes = [
-        "Means over the seeds without a collapsed run, times 100; ×n: n runs collapsed (of all, where only ×n is "
-        "shown). Do not rank objectives by means alone: the table below has their uncertainty."
-    ]
-    columns = ("Task", *results.grid.levels)
-    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
-
-
 def _labels(results: Results) -> list[str]:
     return [column.label for column in results.grid.columns]
-
-
-def _mean_and_collapses(summary: CellSummary | None) -> str:
-    if summary is None:
-        return format_number(None)
-    mean = "" if summary.all_collapsed else format_number(percent(summary.noncollapsed_mean))
-    return f"{mean} ×{summary.collapsed}".strip() if summary.collapsed else mean
 
 
 def learnable_tasks(results: Results) -> KeyFinding:

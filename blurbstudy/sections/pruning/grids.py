@@ -7,7 +7,7 @@ from ...stabilizers import RemoveLayers, Stabilizer
 from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Grid
 from ...study.study import Study
-from ..parameters.pruning import Parameters
+from ..parameters import PruningParameters as Parameters
 
 PAPER_LAYERS = 12  # of the encoder in the paper's table
 AXES = Axes(group="Encoder", level="Layers removed")
@@ -21,9 +21,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
 
 def removals(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:
     """Level -> technique: how many top layers are removed, in proportion to the encoder's depth.
-
-    Raises:
-        ParameterError: full depth is missing, or no layer is left.
+    Raises ParameterError: full depth is missing, or no layer is left.
     """
     removed = list(study.parameters.removed)
     if 0 not in removed:
@@ -46,12 +44,10 @@ def depth(study: Study[Parameters]) -> int:
 
 
 def removed_layers(grid: Grid, level: str) -> int:
-    """How many top layers a level removes."""
     return sum(technique.layers for technique in grid.techniques.get(level, ()) if isinstance(technique, RemoveLayers))
 
 
 def removed_share(grid: Grid, level: str) -> float:
-    """The fraction of the layers that a level removes."""
     return removed_layers(grid, level) / grid_depth(grid)
 
 

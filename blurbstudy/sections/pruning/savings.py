@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from itertools import cycle
 from statistics import fmean
 
 from ...models import Architecture
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.chart import COLORS, INK, MARKERS, Key, Panel
+from ...tables.chart import COLORS, INK, MARKERS, Panel
 from ...tables.figure import Figure
 from ...tables.formatting import format_interval, format_signed
-from ...tables.scale import Scale, minus
+from ...tables.scale import Scale
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import Table
 from ...training.run_record import RunRecord
@@ -93,13 +92,11 @@ def _parameters(architecture: Architecture | None, n_layers: int) -> str:
 
 
 def _pairs(results: Results, level: str, baseline: str) -> list[tuple[RunRecord, RunRecord]]:
-    """Runs at this depth and at full depth with the same task and seed."""
     reduced, full = _runs(results, level), _runs(results, baseline)
     return [(run, full[key]) for key, run in reduced.items() if key in full]
 
 
 def _runs(results: Results, level: str) -> dict[tuple[str, int], RunRecord]:
-    """(task, seed) -> record, of all runs at a depth."""
     records = (record for key in results.conditions() if key.level == level for record in results.cell(key))
     return {(record.config.task, record.config.seed): record for record in records}
 
@@ -131,16 +128,8 @@ def _differences(results: Results, level: str, baseline: str) -> dict[str, float
     return differences
 
 
-def drops_figure(
-    study: Study[Parameters], results: Results, papers: Mapping[str, Sequence[tuple[float, float]]]
-) -> Figure:
-    """A panel per group of tasks, a line per task: the difference to full depth against the share of layers removed.
-
-    All panels have one axis, as far as our differences reach. The paper's beyond it are arrows at its edge.
-
-    Args:
-        papers: task -> (share of layers removed, difference to full depth in points), as the paper has them.
-    """
+def drops_figure(study: Study[Parameters], results: Results) -> Figure:
+    """A panel per group of tasks, a line per task: the difference to full depth against the share of layers removed."""
     groups: dict[str, list[str]] = {}
     for task in study.tasks:
         groups.setdefault(task.group, []).append(task.name)
@@ -158,7 +147,6 @@ def drops_figure(
         names = []
         for task, color, shape in zip(tasks, cycle(COLORS), cycle(MARKERS), strict=False):
             points = [(shares[level], drops[task]) for level, drops in differences.items() if task in drops]
-            _draw_paper(panel, papers.get(task, ()), color)
             panel.curve(points, color, shape=shape)
             if points:
                 names.append((panel.up(points[-1][1]), task, color))
@@ -166,23 +154,10 @@ def drops_figure(
             descriptions.append(f"{task}: {ours}.")
         panel.line_names(names)
         panels.append(panel)
-    has_paper = any(papers.get(task.name) for task in study.tasks)
     return Figure(
         title="Drops by depth",
         alt=" ".join(descriptions),
         panels=panels,
-        keys=[Key("the paper (an arrow: beyond the axis)", INK, dash="7 3")] if has_paper else [],
         reading="Means over seeds. All panels have one axis. The intervals are in the tables.",
         caption=results.caption,
     )
-
-
-def _draw_paper(panel: Panel, points: Sequence[tuple[float, float]], color: str) -> None:
-    """Dashed, as far as it is within the axes."""
-    within = [(x, y) for x, y in points if x in panel.x and y in panel.y]
-    panel.curve(within, color, dash="7 3", width=1.4)
-    for x, y in points:
-        if x in panel.x and y in panel.y:
-            panel.mark("dot", panel.across(x), panel.up(y), color, hollow=True, tip=f"the paper: {minus(f'{y:.2f}')}")
-        elif x in panel.x:
-            panel.beyond_up(panel.across(x), y, color)

@@ -292,17 +292,3 @@ def compare_pruning_with_paper(study: Study[Parameters], results: Results, *, ma
             f"drop of the group's mean is {format_signed(percent(drop.worst))} ({intervals}; {ours}): {outcome}."
         )
     return KeyFinding(question=AGAINST_PAPER, sentences=sentences or ["No group has runs at two depths yet."])
-
-
-def paper_drops(study: Study[Parameters]) -> dict[str, list[tuple[float, float]]]:
-    """Task -> (share of layers removed in percent, difference to full depth in points), as the paper prints them."""
-    drops = {}
-    if not study.parameters.show_paper:
-        return drops
-    for task in (task.name for task in study.tasks):
-        printed = [(removed, paper_number(PAPER, str(removed), task)) for removed in (0, 2, 4, 6)]
-        scores = [(removed, score) for removed, score in printed if score is not None]
-        if len(scores) == len(printed):
-            full = scores[0][1]
-            drops[task] = [(100 * removed / PAPER_LAYERS, score - full) for removed, score in scores]
-    return drops

@@ -32,9 +32,9 @@ def scispacy_answer(baselines: Baselines, results: Results) -> KeyFinding:
     tables = by_table(results)
     for encoder in results.grid.groups:
         gaps = _gaps_by_column(baselines, tables, encoder)
-        shown = {MEAN: gaps[MEAN]} if MEAN in gaps else gaps
-        corrected = iter(holm([gap.comparison.p for pair in shown.values() for gap in pair]))
-        for column, (exact, overlap) in shown.items():
+        selected = {MEAN: gaps[MEAN]} if MEAN in gaps else gaps
+        corrected = iter(holm([gap.comparison.p for pair in selected.values() for gap in pair]))
+        for column, (exact, overlap) in selected.items():
             change = "shrinks" if abs(overlap.difference) < abs(exact.difference) else "does not shrink"
             sets = column if column != MEAN else "mean of the five sets"
             sentences.append(
@@ -149,12 +149,12 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
                 _draw_pair(panel, printed, panel.row_at(row) + 8, PAPER, shape="diamond")
         panel.axis_across("test F1 × 100")
         panels.append(panel)
-    drawn = {system for (_, system), (pair, _) in pairs.items() if pair}
+    present = {system for (_, system), (pair, _) in pairs.items() if pair}
     keys = [
-        (Key("scispaCy", VERMILION, "dot", dash=""), drawn & {*models}),
-        (Key("fine-tuned, mean over seeds", BLUE, "dot", dash=""), drawn - {*models}),
-        (Key("exact boundaries", SOFT, "dot"), drawn),
-        (Key("overlap", SOFT, "dot", hollow=True), drawn),
+        (Key("scispaCy", VERMILION, "dot", dash=""), present & {*models}),
+        (Key("fine-tuned, mean over seeds", BLUE, "dot", dash=""), present - {*models}),
+        (Key("exact boundaries", SOFT, "dot"), present),
+        (Key("overlap", SOFT, "dot", hollow=True), present),
         (Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", dash=""), any(p for _, p in pairs.values())),
     ]
     return Figure(

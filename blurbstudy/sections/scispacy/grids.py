@@ -7,7 +7,7 @@ from ...study.conditions import technique_grid
 from ...study.grid import Grid, TaskColumn
 from ...study.study import Study
 from ...tasks import TASKS, get_task
-from ..parameters.scispacy import Parameters
+from ..parameters import ScispacyParameters as Parameters
 
 FINE_TUNED = "Fine-tuned"  # the only level of the grid
 MEAN = "Mean Score"  # the paper's name of the row
@@ -16,9 +16,7 @@ NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`ner`: every encoder on every entity set, and the mean if all five are there.
-
-    Raises:
-        ParameterError: ner_tasks names a task that is not one of the study's entity sets.
+    Raises ParameterError: ner_tasks names a task that is not one of the study's entity sets.
     """
     parameters = study.parameters
     recipe = study.recipe(

@@ -29,9 +29,7 @@ NO_VECTORS = (
 
 def baseline_table(baselines: Baselines, results: Results, *, title: str, paper: str) -> Table:
     """A row per entity set and their mean; scispaCy's models, their oracle and encoders, with the paper's numbers.
-
-    Args:
-        paper: table10 (exact boundaries) or table11 (overlap).
+    `paper`: table10 (exact boundaries) or table11 (overlap).
     """
     names = [*(model.name for model in MODELS), ORACLE]
     encoders, scored = list(results.grid.groups), by_table(results)[paper]
@@ -80,7 +78,7 @@ def _encoder_score(scored: Results, strict: Results, encoder: str, column: str, 
     if condition not in strict.grid.cells:
         return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not requested")
     score, exact = (cell_score(results, condition, paper=paper) for results in (scored, strict))
-    return replace(score, paper=printed, failed=exact.failed, shown=exact.shown)
+    return replace(score, paper=printed, failed=exact.failed, n_shown=exact.n_shown)
 
 
 def _notes(baselines: Baselines, results: Results, *, paper: str) -> list[str]:

@@ -12,26 +12,24 @@ from ...tables.chart import COLORS, DASHES, SOFT, WIDE, Key, Panel
 from ...tables.figure import Figure
 from ...tables.scale import Scale
 from ...tables.score_table import PERCENT
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
 
 
-def expected_figure(
-    study: Study[Parameters], searched: Searched, *, title: str = "Expected best dev score by the number of trials"
-) -> Figure:
+def expected_figure(study: Study[Parameters], searched: Searched) -> Figure:
     """Expected maximum by number of trials, with its 95% band; trials as points on the right."""
     panels = panels_of(searched)
     encoders = dict.fromkeys(encoder for by_encoder in panels.values() for encoder in by_encoder)
     styles = dict(zip(encoders, zip(cycle(COLORS), cycle(DASHES)), strict=False))
-    drawn = []
+    figure_panels = []
     for task, by_encoder in panels.items():
         best = {
             encoder: best_of([value * PERCENT for value in result.values]) for encoder, result in by_encoder.items()
         }
         values = [value * PERCENT for result in by_encoder.values() for value in result.values]
         values += [
-            float(edge) for found in best.values() for edge in (*(found.dev - found.half), *(found.dev + found.half))
+            float(edge) for curve in best.values() for edge in (*(curve.dev - curve.half), *(curve.dev + curve.half))
         ]
         n_trials = max(len(result.values) for result in by_encoder.values())
         up, right = Scale.around(values, otherwise=(0, 100)), 14 * (len(by_encoder) + 1)
@@ -40,7 +38,7 @@ def expected_figure(
         panel.axis_up("dev score × 100")
         for index, (encoder, result) in enumerate(by_encoder.items()):
             _draw(panel, result, best[encoder], *styles[encoder], at=panel.box_right + 10 + 14 * index)
-        drawn.append(panel)
+        figure_panels.append(panel)
     keys = [Key(encoder, color, dash=dash) for encoder, (color, dash) in styles.items()]
     keys += [Key("a trial", SOFT, "dot"), Key("the default recipe", SOFT, "cross")] if panels else []
     notes = [
@@ -50,9 +48,9 @@ def expected_figure(
         "The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
-        title=title,
+        title="Expected best dev score by the number of trials",
         alt=_describe(panels),
-        panels=drawn,
+        panels=figure_panels,
         keys=keys,
         columns=2,
         caption=search_caption(study, searched),
@@ -69,10 +67,10 @@ def panels_of(searched: Searched) -> dict[str, dict[str, SearchResult]]:
     return panels
 
 
-def _draw(panel: Panel, result: SearchResult, found: BestOf, color: str, dash: str, *, at: float) -> None:
+def _draw(panel: Panel, result: SearchResult, best: BestOf, color: str, dash: str, *, at: float) -> None:
     """The expected best with its band, and the trials as points `at` px from the left."""
     low, middle, high = (
-        list(enumerate((found.dev + sign * found.half if sign else found.dev).tolist(), 1)) for sign in (-1, 0, 1)
+        list(enumerate((best.dev + sign * best.half if sign else best.dev).tolist(), 1)) for sign in (-1, 0, 1)
     )
     panel.band([*low, *high[::-1]], color)
     panel.curve(middle if len(middle) > 1 else [(0.7, middle[0][1]), (1.3, middle[0][1])], color, dash=dash)

@@ -8,7 +8,7 @@ from ...config import Recipe, RunConfig
 from ...study.conditions import blurb_columns, recipes_by_type
 from ...study.grid import DEFAULT_RECIPE, Axes, Condition, Grid
 from ...study.study import Study
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .searches import SEARCHED_WITHOUT_DEV, Searched, optimal_recipe, planned_searches, search_results, trial_configs
 
 SEARCHED_RECIPE = "Searched recipe"
@@ -18,9 +18,7 @@ AXES = Axes(group="Encoder", level="Recipe")
 
 def grids(study: Study[Parameters], searched: Searched | None = None) -> dict[str, Grid]:
     """`table8` and `table9`: BASE and LARGE encoders, by the default and the searched recipe.
-
-    Args:
-        searched: results of the searches; None: as in the store, or run now if the study trains.
+    `searched`: results of the searches; None: as in the store, or run now if the study trains.
     """
     searched = search_results(study) if searched is None else searched
     chosen, bases = study.parameters, recipes_by_type(study)
@@ -78,7 +76,11 @@ def optimal_grid(
                     )
     return Grid(
         groups=tuple(columns),
-        missing_reasons={column: _why_missing(study, columns[column]) for column in columns if column not in available},
+        missing_reasons={
+            column: study.encoders.get(name or "", "no encoder named") or "no path given"
+            for column, name in columns.items()
+            if column not in available
+        },
         levels=LEVELS,
         columns=task_columns,
         axes=AXES,
@@ -91,10 +93,6 @@ def optimal_grid(
         cells=cells,
         notes={column: _encoder_note(study, name) for column, name in available.items()},
     )
-
-
-def _why_missing(study: Study[Parameters], name: str | None) -> str:
-    return study.encoders.get(name or "", "no encoder named") or "no path given"
 
 
 def _encoder_note(study: Study[Parameters], name: str) -> str:

@@ -16,7 +16,7 @@ from ...tables.formatting import format_number, interval_lines
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, HtmlCell, Table, number_with_details
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .grids import SEARCHED_RECIPE
 
 PUBLISHED_FILE = Path(__file__).with_name("published_scores.yaml")
@@ -43,9 +43,7 @@ def published_systems() -> dict[str, PublishedSystem]:
 
 def published_scores_table(study: Study[Parameters], tables: Mapping[str, Results]) -> Table:
     """A row per task: our scores by searched recipes with their intervals, the paper's, and those of published systems.
-
-    Args:
-        tables: BASE or LARGE -> results.
+    `tables`: BASE or LARGE -> results.
     """
     papers, systems = (PAPER, published_systems()) if study.parameters.show_paper else ({}, {})
     ours = [

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ...config import Recipe, RunConfig
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
 from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
-from ...search.space import search_space
+from ...search.space import Value, search_space
 from ...stats.references import load_references
 from ...study.conditions import recipes_by_type
 from ...study.grid import Results
 from ...study.parameter_types import read_seeds
 from ...study.study import Study
 from ...tasks import SPLITS, Task
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 
 SEARCHED_WITHOUT_DEV = "Searched recipe, dev not in training"
 
@@ -27,9 +26,7 @@ Searched = Mapping[tuple[str, str], SearchResult]  # (encoder's display name, ta
 def searches_of(study: Study[Parameters]) -> list[Search]:
     """One search per encoder and task around the task's default recipe: of Table 8's encoders on `search_tasks`, of
     Table 9's on those that are among `large_tasks` too. Encoders and tasks that are not available have none.
-
-    Raises:
-        ParameterError: a search seed is also one of the study's seeds, or a choice does not fit an encoder.
+    Raises ParameterError: a search seed is also one of the study's seeds, or a choice does not fit an encoder.
     """
     chosen = study.parameters
     search_seeds = read_seeds(chosen.search_seeds)
@@ -63,9 +60,9 @@ def searches_of(study: Study[Parameters]) -> list[Search]:
     return searches
 
 
-def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
+def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Value]]:
     by_type: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
-    choices: dict[str, Sequence[Any]] = {**chosen.search_space}
+    choices: dict[str, Sequence[Value]] = {**chosen.search_space}
     if task.task_type in by_type:
         choices["epochs"] = by_type[task.task_type]
     return choices
@@ -73,9 +70,7 @@ def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
 
 def search_results(study: Study[Parameters]) -> Searched:
     """What the searches found; a study that trains runs what is missing of them.
-
-    Raises:
-        StudyError: data, an encoder, the store or the database failed.
+    Raises StudyError: data, an encoder, the store or the database failed.
     """
     searches, chosen = searches_of(study), study.parameters
     if not study.trains:
@@ -137,9 +132,7 @@ def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
 
 def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_dev: bool) -> Recipe | None:
     """The recipe that the search chose, or the default one without a search; None while the search is unfinished.
-
-    Args:
-        train_on_dev: also train on dev.
+    `train_on_dev`: also train on dev.
     """
     if result is None:
         chosen = standard

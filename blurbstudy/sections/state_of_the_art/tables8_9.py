@@ -13,7 +13,7 @@ from ...study.study import Study
 from ...tables.formatting import format_number, format_setting
 from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent
 from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
-from ..parameters.state_of_the_art import Parameters
+from ..parameters import StateOfTheArtParameters as Parameters
 from .grids import SEARCHED_RECIPE
 from .searches import Searched
 

@@ -16,11 +16,7 @@ from .searches import SEARCHED_WITHOUT_DEV
 
 
 def train_plus_dev_table(tables: Mapping[str, Results]) -> Table:
-    """A row per encoder and task that is trained on train and dev.
-
-    Args:
-        tables: BASE or LARGE -> results.
-    """
+    """A row per encoder and task that is trained on train and dev. `tables`: BASE or LARGE -> results."""
     compared = [(size, results, *entry) for size, results in tables.items() for entry in _comparisons(results)]
     corrected = holm([change.p for *_, change in compared])
     rows, runs = [], {}

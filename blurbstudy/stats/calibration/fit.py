@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize, minimize_scalar
@@ -42,8 +41,8 @@ def fit_binary_temperature(p: np.ndarray, happened: np.ndarray) -> float | None:
 def _best_temperature(loss: Callable[[float], float]) -> float | None:
     """By the logarithm of the temperature; the loss has one minimum, since it is convex in the inverse temperature."""
     bound = np.log(LARGEST_TEMPERATURE)
-    found: Any = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
-    return None if abs(found.x) > 0.99 * bound else float(np.exp(found.x))
+    result = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    return None if abs(result.x) > 0.99 * bound else float(np.exp(result.x))
 
 
 def fit_platt(p: np.ndarray, happened: np.ndarray) -> np.ndarray:

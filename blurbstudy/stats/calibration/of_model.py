@@ -44,8 +44,8 @@ class PredictedSplit:
     def truth(self) -> np.ndarray:
         """(examples, labels) booleans: the gold labels."""
         sets = self.task.output == "multi_label"
-        given = [split_labels(label) if sets else [label] for label in self.gold]
-        return np.array([[label in labels for label in self.task.labels] for labels in given])
+        label_sets = [split_labels(label) if sets else [label] for label in self.gold]
+        return np.array([[label in labels for label in self.task.labels] for labels in label_sets])
 
     def outcomes(self, calibration: Calibration | None = None) -> Outcomes:
         """Of entities: each predicted one, and whether it is right. Of sets: each label of each text, and whether the
@@ -54,9 +54,9 @@ class PredictedSplit:
         units = np.unique(np.asarray(self.units), return_inverse=True)[1]
         example, n_units = np.arange(len(self.gold)), int(units.max()) + 1
         if self.task.output == "token_labels":
-            found = [event for i in example for event in self._entities(int(i))]
-            p, right = np.array([p for p, _, _ in found]), np.array([right for _, right, _ in found], bool)
-            example, predicted = np.array([i for _, _, i in found], int), np.ones(len(found), bool)
+            events = [event for i in example for event in self._entities(int(i))]
+            p, right = np.array([p for p, _, _ in events]), np.array([right for _, right, _ in events], bool)
+            example, predicted = np.array([i for _, _, i in events], int), np.ones(len(events), bool)
             p = calibration.binary(p) if calibration else p
         elif self.task.output == "multi_label":
             rows = calibration.label_sets(self.rows, self.task.labels) if calibration else self.rows

@@ -51,15 +51,15 @@ class Outcomes:
         if self.n_units >= MIN_BOOTSTRAP_UNITS:
             with np.errstate(invalid="ignore"):  # draws without an event of the group
                 draws = replicates_from_sums(np.concatenate([hits, among], axis=1), _ratios)
-        found: list[tuple[float, Interval | None]] = []
+        shares: list[tuple[float, Interval | None]] = []
         for column, (k, n, units) in enumerate(zip(hits.sum(0), among.sum(0), (among > 0).sum(0), strict=True)):
             interval = None
             if k in (0, n):
                 interval = wilson_interval(int(units) if k else 0, int(units))
             elif draws is not None and units >= MIN_COUNTING_UNITS:
                 interval = percentile_interval(draws[np.isfinite(draws[:, column]), column])
-            found.append((float(k / n), interval))
-        return found
+            shares.append((float(k / n), interval))
+        return shares
 
 
 def bins_of(probability: np.ndarray) -> np.ndarray:
@@ -101,12 +101,12 @@ def error_values(outcomes: Outcomes) -> JsonObject:
     bins, p = bins_of(outcomes.probability), outcomes.probability
     ece, brier = _ece_terms(outcomes), _brier_terms(outcomes)
     generator = np.random.default_rng(_SEED)
-    drawn = [np.abs(np.bincount(bins, weights=p - (generator.random(len(p)) < p))).sum() for _ in range(_DRAWS)]
+    sampled = [np.abs(np.bincount(bins, weights=p - (generator.random(len(p)) < p))).sum() for _ in range(_DRAWS)]
     return {
         "n": len(p),
         "bins": int(bins.max()) + 1,
         "ece": [float(_ece(ece.sum(0))), outcomes.interval(ece, _ece)],
-        "ece_of_perfect": float(np.mean(drawn)) / len(p),
+        "ece_of_perfect": float(np.mean(sampled)) / len(p),
         "brier": [float(_ratio(brier.sum(0))), outcomes.interval(brier, _ratio)],
         "reliability": reliability_rows(outcomes),
     }
@@ -114,7 +114,7 @@ def error_values(outcomes: Outcomes) -> JsonObject:
 
 def changes(before: Outcomes, after: Outcomes) -> JsonObject:
     """ECE and Brier score after minus before, with paired intervals."""
-    found: JsonObject = {}
+    values: JsonObject = {}
     for name, terms, statistic in (("ece", _ece_terms, _ece), ("brier", _brier_terms, _ratio)):
         sides = terms(before), terms(after)
         cut = sides[0].shape[1]
@@ -125,8 +125,8 @@ def changes(before: Outcomes, after: Outcomes) -> JsonObject:
             return of(sums[..., cut:]) - of(sums[..., :cut])
 
         both = np.concatenate(sides, axis=1)
-        found[name] = [float(difference(both.sum(0))), after.interval(both, difference)]
-    return found
+        values[name] = [float(difference(both.sum(0))), after.interval(both, difference)]
+    return values
 
 
 def reliability_rows(outcomes: Outcomes) -> list[JsonObject]:
@@ -145,13 +145,11 @@ def reliability_rows(outcomes: Outcomes) -> list[JsonObject]:
 def coverage_rows(outcomes: Outcomes, *, n_gold: int | None = None) -> list[JsonObject]:
     """By minimum of confidence that some prediction has: the share of predictions that have it, and the share of them
     that is wrong.
-
-    Args:
-        n_gold: number of labels or mentions to be found; None: every text has one.
+    `n_gold`: number of labels or mentions to be found; None: every text has one.
     """
-    kept = outcomes.predicted[:, None] & (outcomes.probability[:, None] >= np.array(MINIMUMS))
-    kept = kept[:, kept.any(0)]
-    right = (kept & outcomes.happened[:, None]).sum(0)
+    selected = outcomes.predicted[:, None] & (outcomes.probability[:, None] >= np.array(MINIMUMS))
+    selected = selected[:, selected.any(0)]
+    right = (selected & outcomes.happened[:, None]).sum(0)
     return [
         {
             "minimum": minimum,
@@ -159,9 +157,9 @@ def coverage_rows(outcomes: Outcomes, *, n_gold: int | None = None) -> list[Json
             "coverage": float(n / outcomes.predicted.sum()),
             "error": error,
             "interval": interval,
-            "found": None if n_gold is None else float(found / max(n_gold, 1)),
+            "found": None if n_gold is None else float(n_right / max(n_gold, 1)),
         }
-        for minimum, n, found, (error, interval) in zip(
-            MINIMUMS, kept.sum(0), right, outcomes.shares(~outcomes.happened, kept), strict=False
+        for minimum, n, n_right, (error, interval) in zip(
+            MINIMUMS, selected.sum(0), right, outcomes.shares(~outcomes.happened, selected), strict=False
         )
     ]

@@ -25,15 +25,13 @@ def keep_calibration(
     device: str,
 ) -> JsonObject | None:
     """The calibration of a run's saved weights (see `calibrate`), made unless it is kept already; None for scores.
-
-    Args:
-        examples: split -> its examples.
+    `examples`: split -> its examples.
     """
     task = reference.task
     if task.output == "score":
         return None
-    if kept := weights_metadata(store, record.id).get("calibration"):
-        return kept
+    if stored := weights_metadata(store, record.id).get("calibration"):
+        return stored
     values: JsonObject = {"fit": None, "reason": "dev was trained on", "test": None}
     if not record.config.recipe.train_on_dev:
         predictor = Predictor(

@@ -49,12 +49,10 @@ def class_report_of_runs(
     records: Sequence[RunRecord], reference: GoldReference, *, split: str, chosen: RunRecord | None
 ) -> ClassReport:
     """The report on the runs of one configuration that did not collapse, or on all if none is left.
-
-    Args:
-        chosen: whose confusions are counted.
+    `chosen`: whose confusions are counted.
     """
     runs = usual_runs(records, reference, split=split)
-    shown = chosen if chosen is not None and not is_unscored(chosen, split) else None
+    compared = chosen if chosen is not None and not is_unscored(chosen, split) else None
     gold = reference.gold[split].gold
     without = " without a collapsed run" if len(runs) < len(records) else ""
     return ClassReport(
@@ -62,22 +60,24 @@ def class_report_of_runs(
         whose=f"mean of {len(runs)} seed{'s' * (len(runs) != 1)}{without}",
         classes=class_scores(reference, [record.predictions[split] for record in runs], split=split),
         ranking=ranking_scores(reference, _probabilities(runs, split), split=split),
-        confusions={} if shown is None else confusions(reference.task, gold, shown.predictions[split]),
-        confusions_of="" if shown is None else f"seed {shown.config.seed}",
+        confusions={} if compared is None else confusions(reference.task, gold, compared.predictions[split]),
+        confusions_of="" if compared is None else f"seed {compared.config.seed}",
     )
 
 
 def class_report_of_run(record: RunRecord, reference: GoldReference, *, split: str) -> ClassReport:
     """The report on one run."""
     probabilities = _probabilities([record], split)
-    own = with_gold(reference.of_run(record))
-    return class_report(own, record.predictions[split], probabilities[0] if probabilities else None, split=split)
+    fold_reference = with_gold(reference.of_run(record))
+    return class_report(
+        fold_reference, record.predictions[split], probabilities[0] if probabilities else None, split=split
+    )
 
 
 def _probabilities(records: Sequence[RunRecord], split: str) -> list[Rows]:
     """Of each run; [] unless all have them."""
     rows = [record.probabilities.get(split) for record in records]
-    return [one for one in rows if one] if all(rows) else []
+    return [row for row in rows if row] if all(rows) else []
 
 
 def usual_runs(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> list[RunRecord]:

@@ -70,10 +70,10 @@ def class_scores(reference: GoldReference, runs: Sequence[Labels], *, split: str
     draws = 0.0
     if reference.n_units(split) > 1:
         for by_unit in sums:
-            drawn = bootstrap_sums(by_unit.reshape(len(by_unit), -1)).reshape(-1, len(names), 4)
-            draws = draws + _measures(drawn) / len(sums)  # (3, draws, classes)
+            resampled = bootstrap_sums(by_unit.reshape(len(by_unit), -1)).reshape(-1, len(names), 4)
+            draws = draws + _measures(resampled) / len(sums)  # (3, draws, classes)
     counts = np.mean([by_unit.sum(axis=0) for by_unit in sums], axis=0)
-    found = {}
+    by_class = {}
     for i, name in enumerate(names):
         bounds = {
             measure: share_interval(
@@ -86,7 +86,7 @@ def class_scores(reference: GoldReference, runs: Sequence[Labels], *, split: str
             for m, measure in enumerate(MEASURES)
         }
         precision, recall, f1 = (float(np.mean([values[m, i] for values in of_runs])) for m in range(len(MEASURES)))
-        found[name] = ClassScores(
+        by_class[name] = ClassScores(
             precision=precision,
             recall=recall,
             f1=f1,
@@ -96,7 +96,7 @@ def class_scores(reference: GoldReference, runs: Sequence[Labels], *, split: str
             intervals={measure: interval for measure, (interval, _) in bounds.items()},
             methods={measure: method for measure, (_, method) in bounds.items()},
         )
-    return found
+    return by_class
 
 
 _COUNTING = {"precision": [3], "recall": [1], "f1": [1, 3]}  # places in COUNTS of what can be right or wrong

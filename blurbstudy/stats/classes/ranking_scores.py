@@ -62,7 +62,7 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
     averaged, of = _averaged(task, defined)
     tables = [np.asarray(rows, np.float64) for rows in runs]
     rankings = {i: [Ranking(marks[:, i], table[:, i]) for table in tables] for i in defined}
-    whole = {i: _mean(rankings[i], np.ones(len(marks))) for i in defined}
+    full_scores = {i: _mean(rankings[i], np.ones(len(marks))) for i in defined}
     _, unit_of = np.unique(np.asarray(reference.units(split)), return_inverse=True)
     counting = min(len(set(unit_of[marks[:, i] == side])) for i in averaged for side in (True, False))
     intervals: dict[str, Interval | None] = dict.fromkeys(RANKINGS)
@@ -70,19 +70,19 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
     if counting >= MIN_COUNTING_UNITS:
         counts = bootstrap_counts(reference.n_units(split))[:DRAWS]
         parts = [counts[start : start + _PART][:, unit_of] for start in range(0, DRAWS, _PART)]
-        drawn = [[_mean(rankings[i], part) for i in averaged] for part in parts]
+        resampled = [[_mean(rankings[i], part) for i in averaged] for part in parts]
         for name in RANKINGS:
-            values = np.concatenate([[scores[name] for scores in by_label] for by_label in drawn], axis=1)
+            values = np.concatenate([[scores[name] for scores in by_label] for by_label in resampled], axis=1)
             n_defined = (~np.isnan(values)).sum(axis=0)  # a draw may lack a label
             means = np.nansum(values, axis=0)[n_defined > 0] / n_defined[n_defined > 0]
             intervals[name] = percentile_interval(means)
         method = f"bootstrap over {reference.resampling_units(split)}"
     return RankingScores(
-        scores={name: float(np.mean([whole[i][name] for i in averaged])) for name in RANKINGS},
+        scores={name: float(np.mean([full_scores[i][name] for i in averaged])) for name in RANKINGS},
         intervals=intervals,
         method=method,
         of=of,
-        labels={task.labels[i]: {name: float(whole[i][name]) for name in RANKINGS} for i in defined},
+        labels={task.labels[i]: {name: float(full_scores[i][name]) for name in RANKINGS} for i in defined},
         left_out=[label for i, label in enumerate(task.labels) if i not in defined],
     )
 

@@ -91,7 +91,7 @@ def publish_dataset(
         "trivial_label": "" if reference.task.output in ("score", "token_labels") else reference.trivial_label(),
         "folds": folds,
         "runs": {record.id: _describe_run(reference, record) for record in records},
-        "seeds": {cell_key(cell): [asdict(found) for found in seeds_of(cell, reference)] for cell in cells},
+        "seeds": {cell_key(cell): [asdict(part) for part in seeds_of(cell, reference)] for cell in cells},
     }
     return values, arrays
 
@@ -100,10 +100,10 @@ def covariance_factor(rows: np.ndarray) -> np.ndarray:
     """Vectors (runs, k) with the same inner products as these rows (runs, n): a function of the products alone."""
     left, sizes, _ = np.linalg.svd(rows, full_matrices=False)
     left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])  # the svd's signs depend on the rows
-    kept = max(1, int((sizes > 1e-13 * max(sizes[0], 1e-300)).sum()))
+    rank = max(1, int((sizes > 1e-13 * max(sizes[0], 1e-300)).sum()))
     # Turned, so that no single value is far from the others: replicates stay near the score.
-    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((kept, kept)))
-    return (left[:, :kept] * sizes[:kept]) @ turn
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((rank, rank)))
+    return (left[:, :rank] * sizes[:rank]) @ turn
 
 
 def _describe(reference: GoldReference) -> JsonObject:
@@ -140,15 +140,11 @@ def _sums(scored: SplitScore) -> np.ndarray:
 
 
 def _whole_numbers(sums: np.ndarray) -> np.ndarray:
-    """Terms as small integers.
-
-    Raises:
-        StoreError: they are none.
-    """
-    whole = sums.astype(np.int32)
-    if not np.array_equal(whole, sums):
+    """Terms as small integers. Raises StoreError: they are none."""
+    integers = sums.astype(np.int32)
+    if not np.array_equal(integers, sums):
         raise StoreError("terms of a score are not whole numbers; its runs cannot be published")
-    return whole.astype(np.int16) if whole.max(initial=0) < 2**15 else whole
+    return integers.astype(np.int16) if integers.max(initial=0) < 2**15 else integers
 
 
 def _covariances(reference: GoldReference, scored: dict[FoldKey, list[SplitScore]]) -> dict[str, np.ndarray]:
@@ -160,22 +156,22 @@ def _covariances(reference: GoldReference, scored: dict[FoldKey, list[SplitScore
     resampling = official[0].resampling
     if resampling.n_units > 1:
         for is_z in (False, True):
-            rows = [Scale(is_z=is_z).forward(_replicates(one)) for one in official]
+            rows = [Scale(is_z=is_z).forward(_replicates(split_score)) for split_score in official]
             arrays[array_name("pearson", OFFICIAL, is_z=is_z)] = covariance_factor(_centered(rows, resampling))
     for n_folds in sorted({key[0] for key in scored if key != OFFICIAL}):
         keys = [
             key
             for key in scored
-            if key[0] == n_folds and all(one.resampling.n_units >= MIN_UNITS for one in scored[key])
+            if key[0] == n_folds and all(split_score.resampling.n_units >= MIN_UNITS for split_score in scored[key])
         ]
         pooled = reference.fold(n_folds, 0, 0)
         n_units = sum(pooled.n_units(split) for split in pooled.splits)
         rows = []
         for key in keys:
             numbers = reference.fold(*key).unit_numbers("test")
-            for one in scored[key]:
+            for split_score in scored[key]:
                 row = np.zeros(n_units)
-                row[numbers] = weighted_values(one, n_units / n_folds, Scale(is_z=True))
+                row[numbers] = weighted_values(split_score, n_units / n_folds, Scale(is_z=True))
                 rows.append(row)
         if not rows:
             continue

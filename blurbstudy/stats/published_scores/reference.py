@@ -47,9 +47,7 @@ class PublishedReference(Reference):
 
     def fold(self, n_folds: int, fold: int, repeat: int) -> PublishedReference:
         """The reference of a fold of resampled splits, from that of the official one.
-
-        Raises:
-            StudyError: no run on it was published.
+        Raises StudyError: no run on it was published.
         """
         key = (n_folds, fold, repeat)
         if fold_name(key) not in self.values["folds"]:
@@ -62,45 +60,35 @@ class PublishedReference(Reference):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """train, dev, and test where there is one."""
         return tuple(self._fold["splits"])
 
     def n_examples(self, split: str) -> int:
-        """Number of examples."""
         return self._fold["splits"][split]["examples"]
 
     def n_units(self, split: str) -> int:
-        """Number of resampling units."""
         return self._fold["splits"][split]["units"]
 
     def unit_numbers(self, split: str) -> np.ndarray:
-        """Numbers of the units (units,) in the order of terms; the same unit has one number in every fold."""
         return np.asarray(self._fold["numbers"])
 
     def resampling_unit(self, split: str) -> str:
-        """What is resampled, in words."""
         return self._fold["splits"][split]["unit"]
 
     def varies(self, split: str) -> bool:
-        """Whether the gold labels of a split are not all the same."""
         return self._fold["splits"][split]["varies"]
 
     def trivial_label(self) -> str:
-        """The label that the trivial baseline predicts, of tasks of labels."""
         return self.values["trivial_label"]
 
     def with_metric(self, metric: str) -> PublishedReference:
         """The same runs scored by another metric, on test alone.
-
-        Raises:
-            StudyError: scores by that metric were not published.
+        Raises StudyError: scores by that metric were not published.
         """
         if array_name(metric, self.fold_key) not in self.arrays:
             raise StudyError(f"{self.task.name}: scores by {metric} were not published; make the table with the data")
         return replace(self, task=replace(self.task, metric=metric))
 
     def trivial(self, split: str) -> SplitScore:
-        """The trivial baseline: the majority label of train, no mention, or the mean of train."""
         return self._score(TRIVIAL, split, known=self._fold["splits"][split]["trivial"], is_defined=False)
 
     def scored(self, record: RunRecord, split: str) -> SplitScore:
@@ -119,7 +107,6 @@ class PublishedReference(Reference):
         return self._score(name, "test", known=0.0, is_defined=True) if name in rows else None
 
     def published_status(self, record: RunRecord) -> tuple[str, str]:
-        """The status of a run and its reason."""
         run = self._run(record)
         return run["status"], run["reason"]
 
@@ -144,7 +131,6 @@ class PublishedReference(Reference):
 
 
 def cell_key(records: Sequence[RunRecord]) -> str:
-    """The key of a set of runs."""
     return fingerprint(sorted(record.id for record in records))
 
 
@@ -164,16 +150,11 @@ def published_file(task: str, data: str, suffix: str) -> str:
 
 
 def has_published(store: RunStore) -> bool:
-    """Whether a store holds published records, without predictions."""
     return (store.folder / FOLDER).is_dir()
 
 
 def read_published(store: RunStore, task: Task, data: str, *, mention_list: Mapping[str, float]) -> PublishedReference:
-    """What was published of a dataset.
-
-    Raises:
-        StoreError: nothing was, or its files are corrupt.
-    """
+    """What was published of a dataset. Raises StoreError: nothing was, or its files are corrupt."""
     files = [store.folder / published_file(task.name, data, suffix) for suffix in ("json", "npz")]
     if not all(file.is_file() for file in files):
         raise StoreError(f"{files[0]}: no runs on {task.name} were published")

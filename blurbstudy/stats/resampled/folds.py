@@ -76,11 +76,10 @@ class ResampledCell:
     @cached_property
     def group(self) -> ContrastGroup:
         """The cell as a group of a contrast, whose seeds are repeats.
-
-        Raises:
-            StudyError: a test fold is a single document.
+        Raises StudyError: a test fold is a single document.
         """
-        means = {seed: self._mean(seed) for seed in self.scored}
+        folds = range(self.n_folds)
+        means = {seed: float(np.mean([self.fold_scores[seed, fold] for fold in folds])) for seed in self.scored}
         rows = {seed: self._replicates(seed, mean) for seed, mean in means.items()}
         folds = [self.reference.of_run(run) for run in next(iter(self.scored.values()), [])] or [self.reference]
         n_units = sum(fold.n_units(split) for fold in folds for split in (["test"] if means else fold.splits))
@@ -92,10 +91,6 @@ class ResampledCell:
         name = self.reference.task.name
         return ContrastGroup(tasks={name: scored}, weights={name: 1.0}, resampled=True)
 
-    def _mean(self, seed: Seed) -> float:
-        """Mean over the folds of a repeat, on the scale."""
-        return float(np.mean([self.fold_scores[seed, fold] for fold in range(self.n_folds)]))
-
     def as_score(self, value: float) -> float:
         """A value on the scale as a score."""
         return math.tanh(value) if self.scale.is_z else value
@@ -103,9 +98,7 @@ class ResampledCell:
     def _replicates(self, seed: Seed, mean: float) -> np.ndarray:
         """(units,): scores whose variance by the rule of the jackknife is that of the mean pseudo-value; units by
         number, which is the same in every repeat.
-
-        Raises:
-            StudyError: a test fold is a single document.
+        Raises StudyError: a test fold is a single document.
         """
         runs = self.scored[seed]
         references = [self.reference.of_run(run) for run in runs]
@@ -130,9 +123,7 @@ class ResampledCell:
 
 def weighted_values(scored: SplitScore, share: float, scale: Scale) -> np.ndarray:
     """The pseudo-value of each unit of a test fold (units,) on the scale, weighted so that folds count alike.
-
-    Args:
-        share: of a fold in the number of units, if all had as many.
+    `share`: of a fold in the number of units, if all had as many.
     """
     assert scored.sums is not None
     score, n = scale.forward(np.array(scored.score)), len(scored.sums)
@@ -144,12 +135,8 @@ def resampled_cell(
     records: Sequence[RunRecord], references: Mapping[str, Reference], *, clusters: Mapping[str, int]
 ) -> ResampledCell | None:
     """Runs on resampled splits by repeat and fold; None for runs on the official split.
-
-    Args:
-        clusters: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
-
-    Raises:
-        StudyError: the runs are of several tasks or numbers of folds, or two are of one fold.
+    `clusters`: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
+    Raises StudyError: the runs are of several tasks or numbers of folds, or two are of one fold.
     """
     if not any(record.config.n_folds for record in records):
         return None

@@ -178,9 +178,7 @@ def kappa_from_sums(sums: np.ndarray) -> np.ndarray:
 
 def icc_sums(scores: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
     """Terms of the mean squares of a table of runs by examples, summed by unit: (units, 3 + runs).
-
-    Args:
-        scores: (runs, examples).
+    `scores`: (runs, examples).
     """
     scores = scores - scores.mean()  # the statistic does not change, and sums of squares stay accurate
     means, squares = scores.mean(axis=0), (scores**2).sum(axis=0)

@@ -63,12 +63,8 @@ def ensembles(records: Sequence[RunRecord], reference: GoldReference, *, split: 
     variance of the gain is taken from as many disjoint subsets as there are (at least two: up to half of the runs), by
     the joint test of `contrasts`, which makes the interval rather too wide than too narrow. Correlations are averaged
     and compared on Fisher's z scale.
-
-    Args:
-        records: of one cell, that differ in their seed alone.
-
-    Raises:
-        StudyError: a record is of another task or other data.
+    `records`: of one cell, that differ in their seed alone.
+    Raises StudyError: a record is of another task or other data.
     """
     used = [record for record in records if not judge_run(record, reference).status.collapsed]
     method = combination(used, reference.task, split)
@@ -109,7 +105,9 @@ class Combiner:
             self._thresholds = np.array([record.threshold or 0.5 for record in records])
         elif task.output == "multi_label":
             sets = [[set(split_labels(str(labels))) for labels in row] for row in self.rows]
-            self._values = np.array([[[label in one for label in task.labels] for one in row] for row in sets])
+            self._values = np.array(
+                [[[label in chosen_labels for label in task.labels] for chosen_labels in row] for row in sets]
+            )
         else:
             words = (
                 [[split_tags(str(tags)) for tags in row] for row in self.rows]
@@ -121,11 +119,9 @@ class Combiner:
 
     @property
     def is_tagging(self) -> bool:
-        """Whether an example has one label per word."""
         return self.task.output == "token_labels"
 
     def predictions(self, subset: Sequence[int]) -> list[str] | list[float]:
-        """The predictions of the ensemble of some runs."""
         if len(subset) == 1:
             return list(self.rows[subset[0]])
         values, labels = self._values[list(subset)], np.array(self.task.labels)
@@ -151,10 +147,10 @@ def subsets_of(n: int, size: int) -> list[tuple[int, ...]]:
     if math.comb(n, size) <= MAX_SUBSETS:
         return list(combinations(range(n), size))
     generator = np.random.default_rng([_SUBSETS_SEED, n, size])
-    drawn: set[tuple[int, ...]] = set()
-    while len(drawn) < MAX_SUBSETS:
-        drawn.add(tuple(sorted(generator.choice(n, size, replace=False).tolist())))
-    return sorted(drawn)
+    subsets: set[tuple[int, ...]] = set()
+    while len(subsets) < MAX_SUBSETS:
+        subsets.add(tuple(sorted(generator.choice(n, size, replace=False).tolist())))
+    return sorted(subsets)
 
 
 def _of_size(scorer: _Scorer, size: int, *, n: int) -> Ensemble:
@@ -170,12 +166,14 @@ def _of_size(scorer: _Scorer, size: int, *, n: int) -> Ensemble:
     middle = replace(scale, middle=sum(means) / 2)
     disjoint = [tuple(range(start, start + size)) for start in range(0, n - size + 1, size)]
     if len(disjoint) < 2:
-        whole = _interval_over_examples(scorer, middle, length=means[0] - means[1]) if size == n else None
-        return replace(result, example_interval=whole, reason=f"{n} runs hold no two disjoint ensembles of {size}")
-    found = _contrast(scorer, disjoint, scale)
+        over_examples = _interval_over_examples(scorer, middle, length=means[0] - means[1]) if size == n else None
+        return replace(
+            result, example_interval=over_examples, reason=f"{n} runs hold no two disjoint ensembles of {size}"
+        )
+    comparison = _contrast(scorer, disjoint, scale)
     # Even two disjoint ensembles are of many runs, so their interval is given.
-    interval = replace(found, length=means[0] - means[1], scale=middle).interval_at(0.95)
-    return replace(result, interval=interval, reason=found.reason if interval is None else "")
+    interval = replace(comparison, length=means[0] - means[1], scale=middle).interval_at(0.95)
+    return replace(result, interval=interval, reason=comparison.reason if interval is None else "")
 
 
 def _contrast(scorer: _Scorer, subsets: Sequence[tuple[int, ...]], scale: Scale) -> Comparison:

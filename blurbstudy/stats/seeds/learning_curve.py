@@ -44,7 +44,6 @@ class PowerLaw:
     exponent: float
 
     def at(self, n: float) -> float:
-        """The score with n training examples."""
         return self.limit - self.slope * n**-self.exponent
 
 
@@ -84,8 +83,8 @@ def learning_curve(
         CurvePoint(share=share, n_train=sizes[share], summary=summarize(runs[share], references, split=split))
         for share in sorted(runs)
     ]
-    whole, half = runs.get(1.0), runs.get(0.5)
-    doubling = compare([[whole, half]], references, split=split) if whole and half else None
+    full, half = runs.get(1.0), runs.get(0.5)
+    doubling = compare([[full, half]], references, split=split) if full and half else None
     return _with_forecast(LearningCurve(split=split, points=tuple(points), doubling=doubling))
 
 

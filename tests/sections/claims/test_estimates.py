@@ -17,6 +17,11 @@ A, B, C, D = (CellRef("n", "BERT", name, "BioASQ") for name in "abcd")
 GOOD, BAD, SAME = [184, 188, 186, 190, 187], [150, 156, 148, 153, 151], [185, 187, 187, 189, 187]
 
 
+def system_of(predictions, references):
+    scored = {task: references[task].score_of(predicted, split="test") for task, predicted in predictions.items()}
+    return SingleSystem(scored=scored, references=references)
+
+
 def answers(right):
     """The first answers wrong in turn from either end, so that both classes are hit."""
     order = [index // 2 if index % 2 else len(GOLD) - 1 - index // 2 for index in range(len(GOLD))]
@@ -97,9 +102,7 @@ def test_of_four_cells_the_second_difference_is_taken_away(make_cell):
 
 
 def test_a_system_without_seeds_is_held_against_every_seed(make_cell, make_reference):
-    once = SingleSystem.of_predictions(
-        predictions={"BioASQ": answers(150)}, references={"BioASQ": make_reference("BioASQ", GOLD)}
-    )
+    once = system_of(predictions={"BioASQ": answers(150)}, references={"BioASQ": make_reference("BioASQ", GOLD)})
     found = made("higher_by_margin", {A: make_cell(GOOD), B: once})
     assert found.difference == pytest.approx(np.mean(GOOD) / 200 - 0.75) and found.p_for < 0.05
     assert (found.n, found.collapsed) == (5, ("0 of 5", "–")) and len(found.run_ids) == 5

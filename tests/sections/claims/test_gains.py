@@ -7,8 +7,8 @@ import pytest
 from blurbstudy.sections.claims.answers import certainty_answer, few_examples_answer, gains_answer
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.gains import gain_table, technique_gains
-from blurbstudy.sections.claims.names import format_change
 from blurbstudy.stats.counts import boschloo_p
+from blurbstudy.tables.formatting import format_signed
 
 STEM = "03_layer_adaptation"
 GOOD, BAD, COLLAPSED = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 62, 61]
@@ -28,7 +28,7 @@ def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results)
     assert len(table.runs[f"{STEM}: BERT, QA, Layer freeze"]) == 10
     (row,) = technique_gains(evidence).rows
     assert row[0].text == f"Layer freeze\nBERT, {STEM}" and f'data-page="{STEM}"' in row[0].markup
-    assert row[1].text.startswith(format_change(total)) and fewer < total
+    assert row[1].text.startswith(format_signed(total, 1)) and fewer < total
     assert row[2:] == ("0 of 5 / 3 of 5", f"{boschloo_p(0, 5, 3, 5):.2g}")
 
 

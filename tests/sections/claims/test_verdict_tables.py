@@ -115,11 +115,11 @@ def test_beside_an_undecided_comparison_stands_what_would_have_been_decided(make
 
 def test_the_page_begins_with_the_number_of_claims_per_verdict_and_of_those_that_the_paper_contradicts(evidence):
     found = verdicts(evidence)
-    first, second = lead(found).sentences
+    text = lead(found).text
     n = {name: len(found.of(name)) for name in ("confirmed", "undecided", "not tested")}
     assert n == {"confirmed": 0, "undecided": 0, "not tested": 52}
-    assert first == "Of 52 claims, our runs confirm none and contradict none; 52 are not tested."
-    assert re.search(r"contradict \d+ of the \d+ claims .* in 11 places\.$", second)
+    assert text.startswith("Of 52 claims, our runs confirm none and contradict none; 52 are not tested. ")
+    assert re.search(r"contradict \d+ of the \d+ claims .* in 11 places\.$", text)
 
 
 def test_verdicts_are_counted_in_the_first_sentence(make_results):
@@ -131,16 +131,18 @@ def test_verdicts_are_counted_in_the_first_sentence(make_results):
     (opposed,) = (dataclasses.replace(one, first=one.second, second=one.first, paper={}) for one in tested)
     claims.append(dataclasses.replace(claim, contrasts=(opposed,)))
     found = tuple(judge(one, evidence.cell, margin=2.0) for one in claims)
-    sentence = lead(Verdicts(verdicts=found, evidence=evidence, margin=2.0)).sentences[0]
-    assert sentence == "Of 3 claims, our runs confirm 2 and contradict 1."
+    sentence = lead(Verdicts(verdicts=found, evidence=evidence, margin=2.0)).text
+    assert sentence.startswith("Of 3 claims, our runs confirm 2 and contradict 1. ")
     several = [dataclasses.replace(found[0], verdict=name) for name in ("undecided", "not tested", "not tested")]
-    sentence = lead(Verdicts(verdicts=(*found, *several), evidence=evidence, margin=2.0)).sentences[0]
-    assert sentence == "Of 6 claims, our runs confirm 2 and contradict 1; 1 is undecided and 2 are not tested."
+    sentence = lead(Verdicts(verdicts=(*found, *several), evidence=evidence, margin=2.0)).text
+    assert sentence.startswith(
+        "Of 6 claims, our runs confirm 2 and contradict 1; 1 is undecided and 2 are not tested. "
+    )
 
 
 def test_on_generated_data_the_page_says_that_the_papers_own_numbers_hold_all_the_same(evidence):
     found = dataclasses.replace(verdicts(evidence), is_demo=True)
-    assert lead(found).sentences[2].startswith("The banner concerns our runs alone")
+    assert "The banner concerns our runs alone" in lead(found).text
     assert "on generated data" in verdicts_answer(found).sentences[0]
 
 

@@ -13,7 +13,6 @@ from blurbstudy.errors import DataError, StudyError
 from blurbstudy.sections.explore.catalog import read_store
 from blurbstudy.sections.explore.predictions import (
     ExampleResult,
-    errors_table,
     example_html,
     group_texts,
     is_wrong,
@@ -131,12 +130,3 @@ def test_a_run_without_predictions_says_why(make_catalog):
     catalog = make_catalog({"Baseline": [None, 90]})
     with pytest.raises(StudyError, match="loss diverged, so it has no predictions"):
         predictions_html(catalog, catalog.groups[0], 1, data="mini")
-
-
-def test_the_still_table_holds_counts_and_ids_and_no_text(catalog, mini_data):
-    groups = catalog.filter(task="BC5-chem")
-    table = errors_table(catalog, groups)
-    html = table._repr_html_()
-    assert re.fullmatch(r"seed 1: \d+, seed 2: \d+", table.rows[0][3])
-    for example in read_split(get_task("BC5-chem"), mini_data, split="test"):
-        assert " ".join(example.texts[:4]) not in html

@@ -12,7 +12,6 @@ from blurbstudy.sections import overview as section
 from blurbstudy.sections.overview import data_audit as module
 from blurbstudy.sections.overview.audit_sizes import (
     audit_answer,
-    length_figure,
     published_sizes,
     size_reason,
     size_table,
@@ -100,7 +99,7 @@ def test_a_report_rebuilds_every_table_from_the_store_alone(audit, make_study, m
     monkeypatch.setattr(module, "read_task", lambda *_: pytest.fail("a report reads no data"))
     monkeypatch.setattr(module, "_encoder_tokenizer", lambda *_: pytest.fail("a report loads no encoder"))
     again = data_audit(make_study(train_missing=False))
-    for make in (*TABLES, length_figure, audit_answer):
+    for make in (*TABLES, audit_answer):
         assert make(again) == make(audit), make.__name__
 
 
@@ -112,7 +111,6 @@ def test_a_report_without_the_facts_says_so(audit, make_study, folder, tmp_path,
         table = make(bare)
         assert table.rows == [] and REMEDY in text(table)
     assert REMEDY in audit_answer(bare).sentences[0]
-    assert "svg" in length_figure(bare).svg
 
 
 def test_generated_sizes_are_no_unexplained_ones(audit):

@@ -60,17 +60,5 @@ def test_what_is_saved_is_negative(value, full, said):
 
 
 def test_the_figure_tells_every_drop_in_words(cut):
-    figure = drops_figure(STUDY, cut, {"BioASQ": [(0.0, 0.0), (50.0, -13.6)]})
+    figure = drops_figure(STUDY, cut)
     assert figure.alt == "BioASQ: −10.50 at 50%."
-    assert [key.text for key in figure.keys] == ["the paper (an arrow: beyond the axis)"]
-
-
-def test_the_papers_drops_beyond_ours_are_numbers_at_the_edge(cut):
-    """The axis does not stretch for them."""
-    alone, near, far = (
-        drops_figure(STUDY, cut, papers).panels[0]
-        for papers in ({}, {"BioASQ": [(0.0, 0.0), (50.0, -9.0)]}, {"BioASQ": [(0.0, 0.0), (50.0, -40.0)]})
-    )
-    assert alone.y == near.y == far.y and alone.y.low < -10.5
-    assert "−40.0</text>" in far.svg() and "−9.0</text>" not in near.svg()
-    assert drops_figure(STUDY, cut, {}).keys == []

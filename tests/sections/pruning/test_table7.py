@@ -227,10 +227,3 @@ def test_without_runs_nothing_is_said(cut, available):
     assert pruning.compare_pruning_with_paper(STUDY, results, margin=2.5).sentences == [
         "No group has runs at two depths yet."
     ]
-
-
-def test_the_papers_drops_are_shares_of_twelve_layers():
-    assert pruning.paper_drops(STUDY)["BioASQ"] == [
-        (0.0, 0.0), (pytest.approx(100 / 6), pytest.approx(-3.9)), (pytest.approx(100 / 3), pytest.approx(-10.1)),
-        (50.0, pytest.approx(-13.6)),
-    ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Published scores are of our tasks and name their source."""
 
+from statistics import fmean
+
 import pytest
 
-from blurbstudy.metrics import blurb_score
 from blurbstudy.sections.state_of_the_art.published_scores import PAPER, published_systems
 from blurbstudy.tables.paper import paper_number
 from blurbstudy.tasks import TASKS
@@ -18,8 +19,9 @@ def test_published_scores_are_of_our_tasks_and_name_their_source(name):
 @pytest.mark.parametrize("name", published_systems())
 def test_the_blurb_score_follows_from_the_tasks(name):
     cells = published_systems()[name]["cells"]
-    groups = {task.name: task.group for task in TASKS}
-    assert round(blurb_score({task: cells[task] for task in groups}, groups=groups), 2) == cells["BLURB score"]
+    groups = dict.fromkeys(task.group for task in TASKS)
+    means = [fmean(cells[task.name] for task in TASKS if task.group == group) for group in groups]
+    assert round(fmean(means), 2) == cells["BLURB score"]
 
 
 def test_the_papers_optimal_columns_are_found():

@@ -1,6 +1,7 @@
 """A notebook's searches: refused before anything runs where they cannot be, bounded in a plan, found in a report."""
 
 import math
+from typing import get_args
 
 import pytest
 
@@ -10,7 +11,7 @@ from blurbstudy.report.plan import planned_configs, planned_study
 from blurbstudy.sections import state_of_the_art
 from blurbstudy.sections.state_of_the_art.grids import DEFAULT_RECIPE, SEARCHED_RECIPE
 from blurbstudy.sections.state_of_the_art.searches import SEARCHED_WITHOUT_DEV, search_results, searches_of
-from blurbstudy.study.parameter_types import TASK_TYPES
+from blurbstudy.study.parameter_types import TaskType
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
@@ -22,7 +23,7 @@ def values(tiny_encoder, tmp_path):
     """The notebook's parameters, tiny: BIOSSES and BioASQ, searched on the former."""
     given = scale_parameters("mini", NOTEBOOK)
     given |= {"encoders": {"BERT": str(tiny_encoder), "ELECTRA": None}, "tasks": ["BIOSSES", "BioASQ"]}
-    given |= {"epochs": dict.fromkeys(TASK_TYPES, 1), "max_lengths": dict.fromkeys(TASK_TYPES, 48)}
+    given |= {"epochs": dict.fromkeys(get_args(TaskType), 1), "max_lengths": dict.fromkeys(get_args(TaskType), 48)}
     given |= {"search_tasks": ["BIOSSES"], "search_epochs": {"similarity": [1, 2]}, "search_trials": 5}
     given |= {"search_seeds": [101], "search_per_ask": 3, "workers": 1, "store": str(tmp_path / "store")}
     return given | {"base_columns": {"PubMedBERT": "BERT", "PubMedELECTRA": "ELECTRA"}, "seeds": 2}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from blurbstudy.metrics import entity_f1, pico_f1
+from blurbstudy.metrics import METRICS, entity_f1
 from blurbstudy.stats.seeds.consistency import (
     agreement,
     agreement_from_sums,
@@ -16,6 +16,8 @@ from blurbstudy.stats.seeds.consistency import (
     label_sums,
     right_shares,
 )
+
+pico_f1 = METRICS["pico_f1"].score
 
 # Fourteen raters, ten subjects, five categories; kappa 0.210 (the example of most textbooks, after Fleiss 1971).
 FLEISS = """

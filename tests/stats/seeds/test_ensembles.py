@@ -6,12 +6,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import accuracy, entity_f1, pearson
+from blurbstudy.metrics import METRICS, entity_f1, pearson
 from blurbstudy.stats.contrasts import contrast
 from blurbstudy.stats.panels import ContrastGroup, ScoredTask
 from blurbstudy.stats.resampling import Resampling, bootstrap_counts
 from blurbstudy.stats.seeds.ensembles import MAJORITY, MEAN_PROBABILITY, MEAN_SCORE, Combiner, ensembles, subsets_of
 from blurbstudy.tasks import get_task
+
+accuracy = METRICS["accuracy"].score
 
 
 def combine(records, task, split):

@@ -6,13 +6,15 @@ import random
 
 import pytest
 
-from blurbstudy.metrics import METRICS, entity_terms_by_type, pico_f1, scores_from_counts
+from blurbstudy.metrics import METRICS, entity_terms_by_type, scores_from_counts
 from blurbstudy.metrics.entities import decode_tags, gold_mentions
 from blurbstudy.tasks import custom_task, data_fingerprint, read_split
 from blurbstudy.tasks.custom.raw_text import SpanCounts, labelled_sentences
 from blurbstudy.tasks.custom.spans import span_counts
 from blurbstudy.tasks.formats.standoff import Entity
 from blurbstudy.tasks.text.sentences import sentence_words
+
+pico_f1 = METRICS["pico_f1"].score
 
 PIECES = ["IL-2", "癌", "🧬", "e\u0301", "a", " ", " ", "\u200b", "(", ". ", "ß", "words", "A", ". Then", "- "]
 TYPES = ("Gene", "Drug or food", "X")
