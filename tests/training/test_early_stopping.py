@@ -69,5 +69,7 @@ def test_members_that_stop_leave_the_others_as_they_are_alone_and_take_no_more_s
     for record in records:
         (alone,) = train([record.config], similarity, checkpoint)
         assert record.stopped_at_step == alone.stopped_at_step and record.selected_step == alone.selected_step
-        np.testing.assert_allclose(record.predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(record.curve["dev_score"], alone.curve["dev_score"], rtol=1e-3, atol=1e-4)
+        # Not the dev scores: the correlation of nearly constant predictions magnifies how a processor rounds.
+        for split in ("dev", "test"):
+            np.testing.assert_allclose(record.predictions[split], alone.predictions[split], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(record.curve["train_loss"], alone.curve["train_loss"], rtol=1e-3)
