@@ -76,7 +76,8 @@ def _compare(what: str, *, repeats: int, seeds: int) -> None:
 def _measure(side: str, *, seeds: int) -> dict[str, float]:
     from blurbstudy.config import Recipe
     from blurbstudy.engine.engine import LocalEngine
-    from blurbstudy.engine.ray.engine import RayEngine, connect
+    from blurbstudy.engine.ray.cluster import connect
+    from blurbstudy.engine.ray.engine import RayEngine
     from blurbstudy.engine.sources.resolve import resolve_sources
     from blurbstudy.engine.sweep import run_missing
     from blurbstudy.store.run_store import RunStore

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-import os
-import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -15,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...config import DEVICES, JsonObject, RunConfig, fold_of
-from ...errors import ParameterError, StoreError, check_choice, flat_message
-from ...lazy_imports import optional_module
+from ...errors import StoreError, check_choice, flat_message
 from ...store.run_store import RunStore
 from ...training.run_record import RunRecord
 from ...training.trainer import StepCallback
@@ -28,14 +23,13 @@ from ..run_worker import HANG_SECONDS
 from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
-from ..workers.process import available_cpus, worker_environment
 from . import task
+from .cluster import cluster_slots, connect
 
 if TYPE_CHECKING:
     from ray import ObjectRef
     from ray._raylet import ObjectRefGenerator  # type: ignore[attr-defined]
 
-ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
 POLL_SECONDS = 0.5
 LEASED_SECONDS = 5.0  # until populations are looked at again that another command is training
 MAX_PENDING = 2  # tasks submitted for each that runs
@@ -81,48 +75,6 @@ class RayEngine:
         )
         trainer = PopulationTrainer(store, sources=sources, device=device)
         return _Sweep(self, SweepState(populations, trainer, on_progress=on_progress)).run()
-
-
-def connect(address: str | None = None) -> None:
-    """Join a Ray cluster unless this process has; the connection lasts until the process ends.
-
-    Raises:
-        ParameterError: Ray is not installed, or the cluster cannot be reached.
-    """
-    ray = optional_module("ray", extra="cluster")
-    if ray.is_initialized():
-        return
-    address = address or os.environ.get(ADDRESS_ENV) or "local"
-    options: JsonObject = {}
-    if address == "local":
-        environment = worker_environment()
-        os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
-        options = {"num_cpus": available_cpus(), "include_dashboard": False}
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except Exception as error:  # Ray raises many kinds
-        remedy = "start it (ray start --head), or name another (--address)"
-        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)  # Ray's own prints a stack trace
-
-
-def cluster_slots(device: str = "auto") -> tuple[str, int]:
-    """The device that the cluster's machines train on, and how many populations they train side by side now.
-
-    Raises:
-        ParameterError: CUDA is requested, but the cluster has no GPU.
-    """
-    import ray
-
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    if device == "cuda" and not gpus:
-        raise ParameterError("device='cuda': the Ray cluster has no GPU; use auto or cpu")
-    if device == "cuda" or device == "auto" and gpus:
-        return "cuda", gpus
-    return "cpu", max(1, int(resources.get("CPU", 1)))
 
 
 @dataclass

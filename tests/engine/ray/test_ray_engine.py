@@ -18,7 +18,8 @@ from ray.cluster_utils import Cluster
 
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.engine.ray.engine import RayEngine, cluster_slots
+from blurbstudy.engine.ray.cluster import cluster_slots
+from blurbstudy.engine.ray.engine import RayEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.engine.train_plan import write_plan
