@@ -36,6 +36,11 @@ class SearchDatabase:
         with self._errors():
             return optuna.create_study(storage=self.storage, study_name=name, direction="maximize", load_if_exists=True)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
+
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         from optuna.exceptions import StorageInternalError

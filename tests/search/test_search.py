@@ -1,5 +1,6 @@
 """Hyperparameter search: chosen on dev alone by the mean over seeds, gone on with after a kill, no recipe twice."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -111,11 +112,13 @@ def run(make_search, store, references, scored, tmp_path):
 
     def run_one(*, trials=8, batch_size=4, database="searches", url=None, make=scored, **of_search):
         url = url or f"sqlite:///{tmp_path / database}.sqlite3"
-        given = {"trials": trials, "batch_size": batch_size, "database": SearchDatabase(url), "store": store}
+        database = stack.enter_context(contextlib.closing(SearchDatabase(url)))
+        given = {"trials": trials, "batch_size": batch_size, "database": database, "store": store}
         (found,) = run_searches([make_search(**of_search)], references=references, make=make, **given)
         return found
 
-    return run_one
+    with contextlib.ExitStack() as stack:
+        yield run_one
 
 
 def test_a_trials_value_is_the_mean_dev_score_over_its_seeds(scored, make_search, references):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -77,15 +78,16 @@ def search_results(study: Study[Parameters]) -> Searched:
         results = found_in_store(searches, trials=chosen.search_trials, store=study.store, references=study.references)
     elif searches:
         study.save_parameters()
-        results = run_searches(
-            searches,
-            trials=chosen.search_trials,
-            batch_size=chosen.search_per_ask,
-            database=SearchDatabase(database_url(chosen.search_database, study.store)),
-            store=study.store,
-            references=study.references,
-            make=lambda configs: study.train(configs).records,
-        )
+        with contextlib.closing(SearchDatabase(database_url(chosen.search_database, study.store))) as database:
+            results = run_searches(
+                searches,
+                trials=chosen.search_trials,
+                batch_size=chosen.search_per_ask,
+                database=database,
+                store=study.store,
+                references=study.references,
+                make=lambda configs: study.train(configs).records,
+            )
         _skip_unfinished(study, results)
     else:
         results = []

@@ -179,7 +179,7 @@ def test_a_population_without_memory_is_split(cluster, store, wanted):
 
 def test_a_worker_that_hangs_is_replaced(cluster, store, wanted):
     configs, sources, undisturbed = wanted(2)
-    hanging = engine(hang_seconds=4, trainer=f"{TRAINERS}:hang_once")
+    hanging = engine(hang_seconds=20, trainer=f"{TRAINERS}:hang_once")
     run_missing(configs, store, sources=sources, engine=hanging, **QUIET)
     assert os.path.exists(os.environ["BLURBSTUDY_TEST_FLAG"])
     check_equal(store, undisturbed)
@@ -187,7 +187,7 @@ def test_a_worker_that_hangs_is_replaced(cluster, store, wanted):
 
 def test_a_stopped_worker_process_is_replaced(cluster, store, wanted):
     configs, sources, undisturbed = wanted(3, epochs=4)
-    thread, results = in_background(configs, store, sources, hang_seconds=4)
+    thread, results = in_background(configs, store, sources, hang_seconds=20)
     while not workers():
         time.sleep(0.05)
     stopped = workers()[0]
