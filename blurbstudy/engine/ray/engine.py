@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-import os
-import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -15,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...config import DEVICES, JsonObject, RunConfig, fold_of
-from ...errors import ParameterError, StoreError, check_choice, flat_message
-from ...lazy_imports import optional_module
+from ...errors import StoreError, check_choice, flat_message
 from ...store.run_store import RunStore
 from ...training.run_record import RunRecord
 from ...training.trainer import StepCallback
@@ -28,16 +23,16 @@ from ..run_worker import HANG_SECONDS
 from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
-from ..workers.process import available_cpus, worker_environment
 from . import task
+from .cluster import cluster_slots, connect, slots_of
 
 if TYPE_CHECKING:
     from ray import ObjectRef
     from ray._raylet import ObjectRefGenerator  # type: ignore[attr-defined]
 
-ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
 POLL_SECONDS = 0.5
 LEASED_SECONDS = 5.0  # until populations are looked at again that another command is training
+IDLE = -1  # in place of the index of a population
 MAX_PENDING = 2  # tasks submitted for each that runs
 
 
@@ -81,48 +76,6 @@ class RayEngine:
         )
         trainer = PopulationTrainer(store, sources=sources, device=device)
         return _Sweep(self, SweepState(populations, trainer, on_progress=on_progress)).run()
-
-
-def connect(address: str | None = None) -> None:
-    """Join a Ray cluster unless this process has; the connection lasts until the process ends.
-
-    Raises:
-        ParameterError: Ray is not installed, or the cluster cannot be reached.
-    """
-    ray = optional_module("ray", extra="cluster")
-    if ray.is_initialized():
-        return
-    address = address or os.environ.get(ADDRESS_ENV) or "local"
-    options: JsonObject = {}
-    if address == "local":
-        environment = worker_environment()
-        os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
-        options = {"num_cpus": available_cpus(), "include_dashboard": False}
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except Exception as error:  # Ray raises many kinds
-        remedy = "start it (ray start --head), or name another (--address)"
-        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)  # Ray's own prints a stack trace
-
-
-def cluster_slots(device: str = "auto") -> tuple[str, int]:
-    """The device that the cluster's machines train on, and how many populations they train side by side now.
-
-    Raises:
-        ParameterError: CUDA is requested, but the cluster has no GPU.
-    """
-    import ray
-
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    if device == "cuda" and not gpus:
-        raise ParameterError("device='cuda': the Ray cluster has no GPU; use auto or cpu")
-    if device == "cuda" or device == "auto" and gpus:
-        return "cuda", gpus
-    return "cpu", max(1, int(resources.get("CPU", 1)))
 
 
 @dataclass
@@ -173,6 +126,7 @@ class _Sweep:
                     self.leased_elsewhere = []
                 self._submit()
                 self._receive()
+                self._say_why_idle()
                 self._kill_hanging()
         finally:
             for generator, running in self.running.items():
@@ -181,7 +135,7 @@ class _Sweep:
         return self.state.failures
 
     def _submit(self) -> None:
-        most = MAX_PENDING * cluster_slots(self.device)[1]
+        most = MAX_PENDING * slots_of(self.device)
         while self.waiting and len(self.running) < most:
             index = self.waiting.popleft()
             lease = contextlib.ExitStack()
@@ -236,11 +190,15 @@ class _Sweep:
             except StopIteration:  # without a last message: its thread died
                 self._on_lost(generator, "the worker ended without a message")
             except self.ray.exceptions.OutOfMemoryError as error:
-                self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+                if len(self.running[generator].runs) > 1:
+                    self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+                else:  # other tasks of the machine may have taken the memory
+                    self._on_lost(generator, _first_line(error))
             except self.ray.exceptions.RayTaskError as error:
                 self._end(generator, Failed(error=flat_message(error.cause)))
             except self.ray.exceptions.RayError as error:
-                machine = isinstance(error, self.ray.exceptions.NodeDiedError)
+                exceptions = self.ray.exceptions  # a message is lost with the machine that holds it
+                machine = isinstance(error, (exceptions.NodeDiedError, exceptions.ObjectLostError))
                 crashed = isinstance(error, self.ray.exceptions.WorkerCrashedError)
                 cause = "its worker process was killed or crashed" if crashed else _first_line(error)
                 self._on_lost(generator, self.running[generator].cause or cause, machine=machine)
@@ -295,6 +253,14 @@ class _Sweep:
             return
         missing = [run_id for run_id in self.running[generator].runs if run_id not in self.store]
         self._end(generator, Failed(error=f"{cause}, {counter[index]} times", out_of_memory=len(missing) > 1))
+
+    def _say_why_idle(self) -> None:
+        """In the progress, while no population trains."""
+        self.state.running.pop(IDLE, None)
+        if not any(running.heard for running in self.running.values()):
+            awaited = "a worker of the cluster" if self.running else "runs that another command trains"
+            self.state.running[IDLE] = f"waiting for {awaited}"
+        self.state.report()
 
     def _kill_hanging(self) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
