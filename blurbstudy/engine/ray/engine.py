@@ -257,7 +257,8 @@ class _Sweep:
     def _say_why_idle(self) -> None:
         """In the progress, while no population trains."""
         self.state.running.pop(IDLE, None)
-        if not any(running.heard for running in self.running.values()):
+        trains = any(running.heard for running in self.running.values())
+        if not trains and (self.running or self.leased_elsewhere):
             awaited = "a worker of the cluster" if self.running else "runs that another command trains"
             self.state.running[IDLE] = f"waiting for {awaited}"
         self.state.report()
