@@ -26,8 +26,8 @@ def score(
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="Predictions: id<TAB>prediction; for entities token<TAB>tag, or spans (brat folder, BioC, PubTator, "
-            "JSON lines); or what predict wrote as tsv, jsonl, brat or conll."
+            help="Predictions: `id<TAB>prediction`; for entities `token<TAB>tag`, or spans (brat folder, BioC, "
+            "PubTator, JSON lines); or what predict wrote as tsv, jsonl, brat or conll."
         ),
     ] = None,
     data: Annotated[

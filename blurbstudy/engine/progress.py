@@ -78,7 +78,11 @@ class Progress:
             self._bar.n = round(100 * fraction, 2)
             self._bar.bar_format = LAYOUT + text.replace("{", "{{").replace("}", "}}")
             self._bar.refresh()
-        is_between = done and runs_done < self.runs and now - self._logged >= self.log_interval
+        is_between = (
+            (done or now - self._start >= LOG_INTERVAL)
+            and runs_done < self.runs
+            and now - self._logged >= self.log_interval
+        )
         if self._bar is None and not self._is_silent and is_between:
             self._logged = now
             print(f"{self.label}: {100 * fraction:.0f}%, {text}", file=sys.stderr, flush=True)

@@ -98,7 +98,7 @@ class SweepState:
             self._set_fraction(index, 1.0)
             self.runs_done += len(self.populations[index])
             self.running.pop(index, None)
-        self._report()
+        self.report()
         return retries or []
 
     def split(self, index: int, *, ran_alone: bool = True) -> list[int] | None:
@@ -149,7 +149,8 @@ class SweepState:
             for config in population:  # for a command that waits for this worker
                 atomic_write(self.trainer.store.folder / FAILURES / config.id, cause)
 
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Tell how far the sweep is."""
         if self.on_progress is not None:
             self.on_progress(
                 SweepProgress(

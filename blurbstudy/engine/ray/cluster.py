@@ -1,10 +1,11 @@
-"""The Ray cluster that this process is connected to."""
+"""The connection to a Ray cluster, and how many populations its machines train side by side."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+import socket
 import threading
 
 from ...config import JsonObject
@@ -13,6 +14,8 @@ from ...lazy_imports import optional_module
 from ..workers.process import available_cpus, worker_environment
 
 ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
+CONNECT_SECONDS = 10.0
+REMEDY = "start it (ray start --head), or name another (--address); if it asks for a token, set RAY_AUTH_MODE=token"
 
 
 def connect(address: str | None = None) -> None:
@@ -25,6 +28,7 @@ def connect(address: str | None = None) -> None:
     if ray.is_initialized():
         return
     address = address or os.environ.get(ADDRESS_ENV) or "local"
+    _check_address(address)
     options: JsonObject = {}
     if address == "local":
         environment = worker_environment()
@@ -34,10 +38,27 @@ def connect(address: str | None = None) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # Ray raises many kinds
-        remedy = "start it (ray start --head), or name another (--address)"
-        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {remedy}") from None
+        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {REMEDY}") from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)  # Ray's own prints a stack trace
+
+
+def _check_address(address: str) -> None:
+    """Raise a ParameterError about what Ray would wait for two minutes, or misunderstand."""
+    if "://" in address:
+        raise ParameterError(
+            f"--address {address}: Ray's clients and other protocols are not supported; run the command on a machine "
+            "of the cluster with --address auto or HOST:PORT, or through `ray job submit`"
+        )
+    host, _, port = address.rpartition(":")
+    if address in ("auto", "local"):
+        return
+    if not host or not port.isdecimal():
+        raise ParameterError(f"--address {address}: use auto or HOST:PORT, as of `ray start --head`")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ParameterError(f"no Ray cluster at {address!r}: {flat_message(error)}; {REMEDY}") from None
 
 
 def cluster_slots(device: str = "auto") -> tuple[str, int]:
@@ -46,12 +67,19 @@ def cluster_slots(device: str = "auto") -> tuple[str, int]:
     Raises:
         ParameterError: CUDA is requested, but the cluster has no GPU.
     """
-    import ray
-
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
+    gpus = _count("GPU")
     if device == "cuda" and not gpus:
         raise ParameterError("device='cuda': the Ray cluster has no GPU; use auto or cpu")
-    if device == "cuda" or device == "auto" and gpus:
-        return "cuda", gpus
-    return "cpu", max(1, int(resources.get("CPU", 1)))
+    device = "cuda" if gpus and device != "cpu" else "cpu"
+    return device, slots_of(device)
+
+
+def slots_of(device: str) -> int:
+    """How many populations may train side by side now; at least one, since lost machines may be replaced."""
+    return max(1, _count("CPU" if device == "cpu" else "GPU"))
+
+
+def _count(resource: str) -> int:
+    import ray
+
+    return int(ray.cluster_resources().get(resource, 0))

@@ -24,7 +24,7 @@ from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
 from . import task
-from .cluster import cluster_slots, connect
+from .cluster import cluster_slots, connect, slots_of
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 LEASED_SECONDS = 5.0  # until populations are looked at again that another command is training
+IDLE = -1  # in place of the index of a population
 MAX_PENDING = 2  # tasks submitted for each that runs
 
 
@@ -125,6 +126,7 @@ class _Sweep:
                     self.leased_elsewhere = []
                 self._submit()
                 self._receive()
+                self._say_why_idle()
                 self._kill_hanging()
         finally:
             for generator, running in self.running.items():
@@ -133,7 +135,7 @@ class _Sweep:
         return self.state.failures
 
     def _submit(self) -> None:
-        most = MAX_PENDING * cluster_slots(self.device)[1]
+        most = MAX_PENDING * slots_of(self.device)
         while self.waiting and len(self.running) < most:
             index = self.waiting.popleft()
             lease = contextlib.ExitStack()
@@ -188,11 +190,15 @@ class _Sweep:
             except StopIteration:  # without a last message: its thread died
                 self._on_lost(generator, "the worker ended without a message")
             except self.ray.exceptions.OutOfMemoryError as error:
-                self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+                if len(self.running[generator].runs) > 1:
+                    self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+                else:  # other tasks of the machine may have taken the memory
+                    self._on_lost(generator, _first_line(error))
             except self.ray.exceptions.RayTaskError as error:
                 self._end(generator, Failed(error=flat_message(error.cause)))
             except self.ray.exceptions.RayError as error:
-                machine = isinstance(error, self.ray.exceptions.NodeDiedError)
+                exceptions = self.ray.exceptions  # a message is lost with the machine that holds it
+                machine = isinstance(error, (exceptions.NodeDiedError, exceptions.ObjectLostError))
                 crashed = isinstance(error, self.ray.exceptions.WorkerCrashedError)
                 cause = "its worker process was killed or crashed" if crashed else _first_line(error)
                 self._on_lost(generator, self.running[generator].cause or cause, machine=machine)
@@ -247,6 +253,15 @@ class _Sweep:
             return
         missing = [run_id for run_id in self.running[generator].runs if run_id not in self.store]
         self._end(generator, Failed(error=f"{cause}, {counter[index]} times", out_of_memory=len(missing) > 1))
+
+    def _say_why_idle(self) -> None:
+        """In the progress, while no population trains."""
+        self.state.running.pop(IDLE, None)
+        trains = any(running.heard for running in self.running.values())
+        if not trains and (self.running or self.leased_elsewhere):
+            awaited = "a worker of the cluster" if self.running else "runs that another command trains"
+            self.state.running[IDLE] = f"waiting for {awaited}"
+        self.state.report()
 
     def _kill_hanging(self) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

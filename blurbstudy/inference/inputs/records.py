@@ -92,7 +92,8 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     for role in texts:
         if role not in roles:
             shown = listed([repr(name) for name in fields])
-            raise DataError(f"{where}: which column is the {role}? It has {shown}; pass --columns {role}=NAME")
+            remedy = f"pass --columns {role}=NAME, or its number if the first row is no header"
+            raise DataError(f"{where}: which column is the {role}? It has {shown}; {remedy}")
     return {role: name for role, name in roles.items() if role in ("id", *texts)}
 
 

@@ -19,6 +19,9 @@ from .locations import ExampleLocations
 from .tabular import column_values, count_unlabelled, first_fields
 
 PERHAPS_MISSING = ("na", "n/a", "#n/a")  # the same, which may also be a class: "not applicable"
+MISSING_TEXTS = (*MISSING_NAMES, *PERHAPS_MISSING, "none")
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold", "dataset", "usage")
+SPLIT_NAMES = {"train", "training", "dev", "val", "valid", "validation", "test", "testing", "eval"}
 ANNOTATORS = ("annotator", "annotator_id", "_annotator_id", "_session_id", "annotated_by", "rater", "coder")
 WITHOUT_COLUMN_NAMES = ("own_conll", "own_brat", "own_pubtator")
 LOOK_ALIKE = str.maketrans("аеорсухіјѕԁһοναικρυ", "aeopcyxijsdhovaikpu")  # Cyrillic and Greek letters: Latin ones
@@ -82,11 +85,14 @@ def _as_number(label: str) -> object:
 
 def missing_texts(lines: ExampleLocations) -> Iterator[str]:
     for split, examples in lines.splits.items():
-        missing = [e for e in examples if any(text.strip().lower() in MISSING_NAMES for text in e.texts)]
+        missing = [e for e in examples if any(text.strip().lower() in MISSING_TEXTS for text in e.texts)]
         if missing and lines.task.output != "token_labels":
             named = lines.location(split, missing[0])
-            text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_NAMES)
-            yield f"{count_of(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
+            text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_TEXTS)
+            yield (
+                f"{count_of(len(missing), 'text')} of {split} only {text!r} or the like, as programs write a missing "
+                f"value (the first in {named}): remove them if they are"
+            )
 
 
 def left_out(path: Path, task: Task) -> Iterator[str]:
@@ -100,6 +106,8 @@ def left_out(path: Path, task: Task) -> Iterator[str]:
     elif unlabelled := count_unlabelled(path, task):
         yield f"{count_of(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
     if sentence := _second_annotators(path, task):
+        yield sentence
+    if sentence := _splits_in_rows(path, task):
         yield sentence
     if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
         column = task.form.document
@@ -118,6 +126,18 @@ def _second_annotators(path: Path, task: Task) -> str:
     several = sum(len(annotators) > 1 for annotators in by_text.values())
     which = f"{count_of(several, 'text')} with annotations of several annotators (column {column})"
     return f"{which}, each read as an example of its own" if several else ""
+
+
+def _splits_in_rows(path: Path, task: Task) -> str:
+    """A sentence about a column that names the split of each row, which is not read; "" if there is none."""
+    form = task.reader.rpartition("_")[2]
+    if task.reader in WITHOUT_COLUMN_NAMES or not task.form.header:
+        return ""
+    for name in [name for name in first_fields(path, form) if name.lower() in SPLIT_COLUMNS]:
+        values = {str(value).strip().lower() for (value,) in column_values(path, form, [name])}
+        if len(values) > 1 and values <= SPLIT_NAMES:
+            return f"column {name!r} names splits ({listed(sorted(values))}), which are not read: write a file of each"
+    return ""
 
 
 def label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:

@@ -78,7 +78,7 @@ def _document(
     group = str(record.get(task.form.document, "")).strip() if task.form.document else name
     if not name or not group:
         return errors.add(number, f"no {task.form.document if name else task.form.id}", "an id", "give the line one")
-    counts.unlisted += spans_column not in record
+    counts.unlisted += record.get(spans_column) is None
     if isinstance(relations := record.get(RELATIONS), list) and relations:
         counts.checks.unread["relations"] += len(relations)
     values = _listed(record.get(spans_column))

@@ -44,6 +44,8 @@ def is_missing(value: object, known: Sequence[str], *, of_sets: bool = False, dr
         drop: whether rows without labels are to be left out; then nan as text is none either.
     """
     text = label_text(value)
+    if text == "[]" and not of_sets:
+        return True
     if isinstance(value, (list, Mapping)) or text in known:
         return False
     names = MISSING_NAMES if drop or isinstance(value, float) else ()

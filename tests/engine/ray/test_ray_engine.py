@@ -18,7 +18,7 @@ from ray.cluster_utils import Cluster
 
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.engine.ray.cluster import cluster_slots
+from blurbstudy.engine.ray.cluster import cluster_slots, connect, slots_of
 from blurbstudy.engine.ray.engine import RayEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
@@ -240,3 +240,19 @@ def test_slots_are_the_cpus_of_all_machines(cluster):
     assert cluster_slots() == ("cpu", 2)
     with pytest.raises(StudyError, match="the Ray cluster has no GPU; use auto or cpu"):
         cluster_slots("cuda")
+    assert slots_of("cuda") == 1  # in a sweep whose last machine with a GPU was lost
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:9", "no Ray cluster at '127.0.0.1:9'"),
+        ("ray://head:10001", "with --address auto or HOST:PORT"),
+        ("head", "use auto or HOST:PORT"),
+    ],
+)
+def test_a_wrong_address_is_refused_at_once(monkeypatch, address, message):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", None)
+    with pytest.raises(StudyError, match=message):
+        connect(address)

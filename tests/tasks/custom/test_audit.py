@@ -51,6 +51,18 @@ def test_a_label_unseen_in_train_is_placed_and_stays_gold(write, tokenizer):
     assert task.labels == ("no", "yes", "maybe") and sum(e.label == "maybe" for e in read_task(task)["dev"]) == 20
 
 
+def test_texts_that_may_be_missing_and_a_column_of_splits_are_told(write, tokenizer):
+    rows = long_table(300).replace("a7 b7 c7 d7 e7\t", "NA\t").splitlines()
+    splits = ["split", *("train", "train", "test") * 100]
+    write(a__tsv="".join(f"{row}\t{name}\n" for row, name in zip(rows, splits, strict=True)))
+    found = audit(tokenizer, files={"train": "a.tsv", "dev": "a.tsv"})
+    assert found.warnings[0] == (
+        "1 text of train only 'NA' or the like, as programs write a missing value (the first in a.tsv, line 9): "
+        "remove them if they are"
+    )
+    assert "train: column 'split' names splits (test, train), which are not read: write a file of each" in found.facts
+
+
 def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, tokenizer):
     write(a__tsv=long_table(59) + "f g h i j\tmaybe\n", b__tsv=long_table(20, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (

@@ -233,8 +233,9 @@ def test_tasks_without_annotation_are_left_out_and_counted(tmp_path):
 
 def test_texts_without_a_list_of_entities_are_counted(tmp_path):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps([{"text": "IL-6 rises", "entities": [[0, 4, "Gene"]]}, {"text": "no key here"}]))
-    assert "1 text without a list of entities, read as without entities" in list(span_notes(path, task("ner", path)))
+    texts = [{"text": "IL-6 rises", "entities": [[0, 4, "Gene"]]}, {"text": "no key"}, {"text": "no", "entities": None}]
+    path.write_text(json.dumps(texts))
+    assert "2 texts without a list of entities, read as without entities" in list(span_notes(path, task("ner", path)))
 
 
 def test_passages_stand_at_their_offsets_and_sentences_count_once(tmp_path):

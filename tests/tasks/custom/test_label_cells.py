@@ -153,7 +153,7 @@ def test_cells_with_two_readings_are_refused(tmp_path, suffix, cells, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("cell", ["[1, 0]", "[]", '{"asthma": 1, "rash": 1}', "(1, 2)", '["a", "b"]'])
+@pytest.mark.parametrize("cell", ["[1, 0]", '{"asthma": 1, "rash": 1}', "(1, 2)", '["a", "b"]'])
 def test_one_class_is_no_set(tmp_path, cell):
     for suffix, value in (("csv", cell), ("jsonl", list(ast.literal_eval(cell)))):
         path = tmp_path / f"a.{suffix}"
@@ -212,6 +212,17 @@ def test_all_kinds_of_missing_labels_are_counted_together_with_other_faults(tmp_
         "row; add it, or leave such rows out (--drop-unlabelled); or name all labels (labels: in a YAML file) if '-' "
         "or '-1' is one (1 more invalid line: 5 (1 column in 'd'))"
     )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_an_empty_list_is_no_class(tmp_path, suffix):
+    """As doccano and Prodigy write texts without annotation."""
+    path = tmp_path / f"a.{suffix}"
+    write(path, [[], ["asthma"], ["wheeze"]] if suffix == "jsonl" else ["[]", "['asthma']", "['wheeze']"])
+    with pytest.raises(DataError, match=r"found 1 row without labels \('\[\]' 1\).* \(--drop-unlabelled\)"):
+        read(path, "classification")
+    assert read(path, "classification", drop_unlabelled=True)[1] == [{"asthma"}, {"wheeze"}]
+    assert read(path)[1] == [set(), {"asthma"}, {"wheeze"}]
 
 
 def test_a_class_that_the_user_names_is_not_missing(tmp_path):
