@@ -94,6 +94,10 @@ def run(
     from ..report.make_runs import make_all_runs, make_studies, plan_runs  # with torch: after all checks
 
     studies = make_studies(plan, deadline=deadline)
+    if not plan_only and any(study.parameters.engine == "ray" for study in studies):
+        from ..engine.ray.cluster import connect
+
+        connect()  # before encoders are pretrained
     if plan_only:
         typer.echo(
             f"{count_of(plan_runs(studies), 'run')} wanted; train them: blurbstudy work --store {run_store.folder}"

@@ -7,14 +7,19 @@ import os
 import signal
 import socket
 import threading
+from typing import TYPE_CHECKING, Any
 
 from ...config import JsonObject
 from ...errors import ParameterError, flat_message
 from ...lazy_imports import optional_module
 from ..workers.process import available_cpus, worker_environment
 
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
 ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own variable for the address of a cluster
 CONNECT_SECONDS = 10.0
+OBJECTS: dict[tuple, ObjectRef[Any]] = {}  # what this process has put into the object store, by content
 REMEDY = "start it (ray start --head), or name another (--address); if it asks for a token, set RAY_AUTH_MODE=token"
 
 
@@ -34,6 +39,7 @@ def connect(address: str | None = None) -> None:
         environment = worker_environment()
         os.environ |= {name: environment[name] for name in ("PYTHONPATH", "TOKENIZERS_PARALLELISM")}
         options = {"num_cpus": available_cpus(), "include_dashboard": False}
+    OBJECTS.clear()
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)

@@ -24,7 +24,7 @@ from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
 from . import task
-from .cluster import cluster_slots, connect, slots_of
+from .cluster import OBJECTS, cluster_slots, connect, slots_of
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -101,13 +101,12 @@ class _Sweep:
         self.reader = InputReader(self.store, state.trainer.sources)
         sources = sources_to_dict(state.trainer.sources)
         encoders = {name: encoder | {"path": None} for name, encoder in sources["encoders"].items()}
-        self.sources = ray.put(sources | {"encoders": encoders, "data_folder": None})
+        self.sources = ray.put(sources | {"encoders": encoders, "data": "", "data_folder": None})
         self.waiting = deque(range(len(state.populations)))
         self.leased_elsewhere: list[int] = []
         self.running: dict[ObjectRefGenerator, _Running] = {}
         self.losses: Counter[int] = Counter()  # by population: workers that died with it
         self.lost_machines: Counter[int] = Counter()
-        self._inputs: dict[tuple, ObjectRef[Any]] = {}
         gpus = 0 if self.device == "cpu" else 1
         # Ray's own retries would train finished runs again.
         remote = ray.remote(num_cpus=1 - gpus, num_gpus=gpus, max_retries=0, num_returns="streaming")
@@ -169,12 +168,12 @@ class _Sweep:
         """The sources, the run's encoder, and its features and gold labels; each is put into the object store once."""
         recipe, encoder = config.recipe, (config.encoder_fingerprint,)
         data = (config.task, config.data_fingerprint, *encoder, recipe.max_length, recipe.layout, *fold_of(config))
-        if data not in self._inputs:
+        if data not in OBJECTS:
             inputs = self.reader.read(config)
-            if encoder not in self._inputs:
-                self._inputs[encoder] = self.ray.put(dataclasses.replace(inputs.checkpoint, path=None))
-            self._inputs[data] = self.ray.put((inputs.task, inputs.features, inputs.gold))
-        return self.sources, self._inputs[encoder], self._inputs[data]
+            if encoder not in OBJECTS:
+                OBJECTS[encoder] = self.ray.put(dataclasses.replace(inputs.checkpoint, path=None))
+            OBJECTS[data] = self.ray.put((inputs.task, inputs.features, inputs.gold))
+        return self.sources, OBJECTS[encoder], OBJECTS[data]
 
     def _receive(self) -> None:
         if not self.running:
@@ -233,8 +232,8 @@ class _Sweep:
         running = self.running.pop(generator)
         running.lease.close()
         retries = self.state.on_message(running.index, message)
-        for index in retries:
-            self.losses[index] = self.losses[running.index]
+        for index in retries:  # one more loss may be that of another population
+            self.losses[index] = min(self.losses[running.index], self.engine.max_losses - 2)
         self.waiting += retries
 
     def _on_lost(self, generator: ObjectRefGenerator, cause: str, *, machine: bool = False) -> None:
