@@ -73,8 +73,8 @@ def one_line(error: BaseException, *, length: int = 200) -> str:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like a name, or the only one that begins with it, letter case ignored; else None."""
-    by_lower = {one.lower(): one for one in known}
-    longer = [one for one in by_lower if name and one.startswith(name.lower())]
+    by_lower = {other.lower(): other for other in known}
+    longer = [other for other in by_lower if name and other.startswith(name.lower())]
     if len(longer) == 1:
         return by_lower[longer[0]]
     close = difflib.get_close_matches(_SYNONYMS.get(name.lower(), name.lower()), by_lower, n=1)

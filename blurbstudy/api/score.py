@@ -55,10 +55,10 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
     """
     _check_split(split)
     if task.output == "token_labels" and holds_spans(path):
-        found = score_span_file(path, task, folder, split=split)
+        result = score_span_file(path, task, folder, split=split)
         splits = {"train": _train(task, folder), split: read_split(task, folder, split=split)}
-        withheld = withheld_caveat(path, split, found.scores["exact"].predicted)
-        return dataclasses.replace(found, caveats=(*withheld, *find_caveats(task, splits, None, max_length=0)))
+        withheld = withheld_caveat(path, split, result.scores["exact"].predicted)
+        return dataclasses.replace(result, caveats=(*withheld, *find_caveats(task, splits, None, max_length=0)))
     examples = read_split(task, folder, split=split)
     names = names_in_predictions(task, split, {example.id: example.texts for example in examples})
     predicted = read_predictions(path, task, examples, split=split, names=names)
@@ -66,10 +66,10 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
     scored = score_examples(
         predicted, examples, task, folder, split=split, origin=str(path), probabilities=probabilities
     )
-    kept = sum(len(split_labels(str(label))) for label in predicted)
+    n_kept = sum(len(split_labels(str(label))) for label in predicted)
     if task.output == "token_labels":
-        kept = sum(len(decode_tags(split_tags(str(label)), scheme="default")) for label in predicted)
-    return dataclasses.replace(scored, caveats=(*withheld_caveat(path, split, kept), *(scored.caveats or ())))
+        n_kept = sum(len(decode_tags(split_tags(str(label)), scheme="default")) for label in predicted)
+    return dataclasses.replace(scored, caveats=(*withheld_caveat(path, split, n_kept), *(scored.caveats or ())))
 
 
 def score_examples(
@@ -84,7 +84,7 @@ def score_examples(
 ) -> ScoredPredictions:
     """Score predictions for the examples of a split, in their order; probabilities are of the task's labels."""
     splits = {"train": _train(task, folder)} | {split: examples}
-    reference = GoldReference(task=task, data="", gold={name: _gold(found) for name, found in splits.items()})
+    reference = GoldReference(task=task, data="", gold={name: _gold(result) for name, result in splits.items()})
     caveats = caveats_of_predictions(predicted, splits, reference)
     return score_predictions(
         predicted, reference, split=split, origin=origin, caveats=caveats, probabilities=probabilities
@@ -110,10 +110,10 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
-    kept = None if record.config.n_folds else stored_caveats(store, record.config)
+    stored = None if record.config.n_folds else stored_caveats(store, record.config)
     caveats = None
-    if kept is not None:
-        every = (*caveats_of_runs(kept, [record], reference), *selection_caveats(record.config.recipe, [record]))
+    if stored is not None:
+        every = (*caveats_of_runs(stored, [record], reference), *selection_caveats(record.config.recipe, [record]))
         caveats = [caveat for caveat in every if caveat.split == split]
     return score_predictions(
         record.predictions[split],

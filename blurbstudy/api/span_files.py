@@ -85,23 +85,23 @@ def predicted_entities(
     Raises:
         DataError: the predictions are malformed, are for other documents or texts, or lack some.
     """
-    own = _names(gold, task.of_split(split))
-    places = {str(i): (document.text,) for i, document in enumerate(gold)}
+    named = _names(gold, task.of_split(split))
+    locations = {str(i): (document.text,) for i, document in enumerate(gold)}
     by_predict = {
-        written: int(place or -1)  # -1: a text that is not scored, such as one that occurs again
-        for name, place in names_in_predictions(task, split, places).items()
+        written: int(location or -1)  # -1: a text that is not scored, such as one that occurs again
+        for name, location in names_in_predictions(task, split, locations).items()
         for written in (name, brat_name(name))
     }
     notes: list[str] = []
     if _is_predict_tsv(path):
         ids = (unescape(line.split("\t")[0]) for line in read_lines(path)[1:])
-        names = fitting_names(ids, own, by_predict)
+        names = fitting_names(ids, named, by_predict)
         by_document = _read_tsv(path, task, gold, names, split=split)
         if silent := len(gold) - len(by_document):
             notes.append(f"{silent} of {len(gold)} documents have no predicted entity")
         return [by_document.get(i, []) for i in range(len(gold))], notes
     documents, notes = _read_documents(path, task, gold, by_predict, split=split)
-    names = fitting_names((document.id for document in documents), own, by_predict)
+    names = fitting_names((document.id for document in documents), named, by_predict)
     by_document = {}
     for document in documents:
         position = names.get(document.id)
@@ -152,7 +152,7 @@ def _read_documents(
         checks = SpanChecks(custom.mismatched)
         texts = {brat_name(document.id): document.text for document in gold}
         texts |= {document.id: document.text for document in gold}
-        texts = {name: gold[place].text for name, place in by_predict.items() if place >= 0} | texts
+        texts = {name: gold[location].text for name, location in by_predict.items() if location >= 0} | texts
         documents = read_brat(path, discontinuous=custom.discontinuous, checks=checks, texts=texts)
         passed_over = standoff_files(path).passed_over.total() - (path / WITHHELD_FILE).is_file()
         notes = [f"{count_of(passed_over, 'other file')} of the folder passed over"] if passed_over else []

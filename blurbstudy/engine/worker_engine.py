@@ -39,18 +39,18 @@ class WorkerEngine:
         """See `Engine.run`; `on_step` is not called. A run fails once a worker says so."""
         clear_failures(store, [config.id for config in configs])
         write_plan(store, configs, sources=sources)
-        wanted, start, told = {config.id for config in configs}, time.monotonic(), False
+        wanted_ids, start, hinted = {config.id for config in configs}, time.monotonic(), False
         while True:
-            missing = wanted - store.record_files().keys()
+            missing = wanted_ids - store.record_files().keys()
             failures = read_failures(store, missing)
             waiting = missing - failures.keys()
             if on_progress is not None:
-                done = len(wanted) - len(waiting)
-                on_progress(SweepProgress(fraction=done / max(1, len(wanted)), runs_done=done))
+                done = len(wanted_ids) - len(waiting)
+                on_progress(SweepProgress(fraction=done / max(1, len(wanted_ids)), runs_done=done))
             if not waiting or self.deadline.passed():
                 break
-            if not told and time.monotonic() - start > HINT_SECONDS and not count_owners(store):
-                told = True
+            if not hinted and time.monotonic() - start > HINT_SECONDS and not count_owners(store):
+                hinted = True
                 print(
                     f"waiting for workers: start one or more (blurbstudy work --store {store.folder})", file=sys.stderr
                 )

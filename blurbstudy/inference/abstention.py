@@ -18,14 +18,14 @@ class Coverage:
 
     minimum: float
     predictions: int = 0  # labels of texts, labels of sets, or entities
-    kept: int = 0
+    answered: int = 0
 
     def withhold(self, prediction: Prediction) -> Prediction:
         """The prediction without what is below the minimum; counted."""
-        found, offered = _withhold(prediction, self.minimum)
+        result, offered = _withhold(prediction, self.minimum)
         self.predictions += offered
-        self.kept += offered - (found.withheld or 0)
-        return found
+        self.kept += offered - (result.withheld or 0)
+        return result
 
     def text(self, task: Task) -> str:
         """For the terminal."""
@@ -77,9 +77,9 @@ def _withhold(prediction: Prediction, minimum: float) -> tuple[Prediction, int]:
         keep = prediction.probabilities[prediction.label] >= minimum
         return dataclasses.replace(prediction, label=prediction.label if keep else None, withheld=int(not keep)), 1
     if prediction.labels is not None:
-        kept = tuple(label for label in prediction.labels if prediction.probabilities[label] >= minimum)
-        withheld = len(prediction.labels) - len(kept)
-        return dataclasses.replace(prediction, labels=kept, withheld=withheld), len(prediction.labels)
+        answered = tuple(label for label in prediction.labels if prediction.probabilities[label] >= minimum)
+        withheld = len(prediction.labels) - len(answered)
+        return dataclasses.replace(prediction, labels=answered, withheld=withheld), len(prediction.labels)
     entities = tuple(entity for entity in prediction.entities if entity.probability >= minimum)
     dropped = tuple(entity for entity in prediction.entities if entity.probability < minimum)
     left = dataclasses.replace(

@@ -22,7 +22,7 @@ from .duplicates import named_documents, near_duplicates, ngrams, normalized
 from .task import Example, Task
 
 CAVEATS_REVISION = 1  # raise it with any change of code that alters a caveat
-LEAKAGE, DOCUMENTS, FEW, UNMATCHED = "leakage", "documents", "few", "unmatched"
+LEAKAGE, DOCUMENTS, SMALL_TEST, UNMATCHED = "leakage", "documents", "few", "unmatched"
 TRUNCATED, UNKNOWN = "truncated", "unknown"
 POOLED = "all splits"  # together, to be divided into folds
 LOW_EXAMPLES = 50  # a caveat below this number of examples
@@ -112,12 +112,12 @@ def find_pooled_caveats(
     caveats = find_caveats(task, {POOLED: examples}, tokenizer, max_length=max_length)
     if not repeated:
         return caveats
-    told = (
+    described = (
         f"{len(repeated)} of {len(examples)} examples have the text of an example of another unit: a fold may train on "
         "what it tests, which inflates the mean"
     )
     leakage = Caveat(
-        kind=LEAKAGE, split=POOLED, count=len(repeated), total=len(examples), text=told, examples=tuple(repeated)
+        kind=LEAKAGE, split=POOLED, count=len(repeated), total=len(examples), text=described, examples=tuple(repeated)
     )
     return leakage, *caveats
 
@@ -166,7 +166,7 @@ def _few(split: str, examples: Sequence[Example]) -> Iterator[Caveat]:
     n = len(examples)
     if n < LOW_EXAMPLES:
         text = f"{split} has {count_of(n, 'example')}: its scores have wide intervals"
-        yield Caveat(kind=FEW, split=split, count=n, total=n, text=text)
+        yield Caveat(kind=SMALL_TEST, split=split, count=n, total=n, text=text)
 
 
 def _unmatched(task: Task, split: str, examples: Sequence[Example]) -> Iterator[Caveat]:

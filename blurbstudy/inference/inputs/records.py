@@ -42,7 +42,7 @@ def read_records(
     check_roles(columns)
     records = _json_records(file, where) if format_name == "jsonl" else _rows(file, where, columns, format_name)
     roles: dict[str, str] | None = None
-    for count, (place, record, bytes_read) in enumerate(records, 1):
+    for count, (location, record, bytes_read) in enumerate(records, 1):
         if isinstance(record, ReadError):
             yield Item(record, bytes_read)
             continue
@@ -50,7 +50,7 @@ def read_records(
         if format_name != "jsonl" and "words" in roles:
             refuse_word_rows(where, record)
         name, is_valid = _id(record, roles, count)
-        yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid, columns=roles)
+        yield Item(_document(location, record, roles, task, name=name), bytes_read, renamed=not is_valid, columns=roles)
 
 
 def check_roles(columns: Mapping[str, str]) -> None:
@@ -77,13 +77,13 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     texts = ("text", "text2")[: text_count(task)]
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
         free = [name for name in fields if name not in roles.values()]
-        own = [name for name in free if name.lower() == task_columns.get(role, "").lower()]
-        candidates = own or without_doubt(matching_fields(free, role), COLUMN_ALIASES[role][:1])
+        of_model = [name for name in free if name.lower() == task_columns.get(role, "").lower()]
+        candidates = of_model or without_doubt(matching_fields(free, role), COLUMN_ALIASES[role][:1])
         if role not in roles and role not in unused and candidates:
             if len(candidates) > 1 and role in texts:
                 raise DataError(f"{where}: {listed(candidates)} may each be the {role}; pass --columns {role}=NAME")
             more = [name for name in free if name.lower() in OTHER_TEXTS and name not in candidates]
-            if role == "text" == texts[-1] and more and not own and candidates[0].lower() != "text":
+            if role == "text" == texts[-1] and more and not of_model and candidates[0].lower() != "text":
                 remedy = "pass --columns text=NAME, or join their texts in a column"
                 raise DataError(f"{where}: {listed([*more, candidates[0]])} may each be the text; {remedy}")
             roles[role] = candidates[0]
@@ -91,9 +91,9 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
         return {role: name for role, name in roles.items() if role in ("id", "words")}
     for role in texts:
         if role not in roles:
-            shown = listed([repr(name) for name in fields])
+            listing = listed([repr(name) for name in fields])
             remedy = f"pass --columns {role}=NAME, or its number if the first row is no header"
-            raise DataError(f"{where}: which column is the {role}? It has {shown}; {remedy}")
+            raise DataError(f"{where}: which column is the {role}? It has {listing}; {remedy}")
     return {role: name for role, name in roles.items() if role in ("id", *texts)}
 
 
@@ -112,13 +112,13 @@ def _id(record: JsonMapping, roles: Mapping[str, str], count: int) -> tuple[str,
 
 
 def _document(
-    place: str, record: JsonMapping, roles: Mapping[str, str], task: Task, *, name: str
+    location: str, record: JsonMapping, roles: Mapping[str, str], task: Task, *, name: str
 ) -> Document | ReadError:
     needed = [column for role, column in roles.items() if role != "id"]
     if missing := [column for column in needed if column not in record]:
-        return error_at(place, f"no {missing[0]}", f"an object with {', '.join(needed)}", "restore the line")
+        return error_at(location, f"no {missing[0]}", f"an object with {', '.join(needed)}", "restore the line")
     if "words" in roles:
-        return _from_tokens(place, name, record[roles["words"]], roles["words"])
+        return _from_tokens(location, name, record[roles["words"]], roles["words"])
     texts = []
     for role in ("text", "text2")[: text_count(task)]:
         value = record[roles[role]]
@@ -127,16 +127,16 @@ def _document(
             continue
         text, problem = join_texts(value)
         if problem:
-            return error_at(place, f"{problem} {roles[role]}", "text", "restore it or remove the line")
+            return error_at(location, f"{problem} {roles[role]}", "text", "restore it or remove the line")
         texts.append(text)
     return Document(name, tuple(texts))
 
 
-def _from_tokens(place: str, name: str, words: Any, key: str) -> Document | ReadError:
+def _from_tokens(location: str, name: str, words: Any, key: str) -> Document | ReadError:
     is_list = isinstance(words, list) and all(isinstance(word, str) for word in words)
     if not is_list or not all(word.strip() and is_valid_text(word) and not set(word) & set("\t\r\n") for word in words):
         expected = "a list of non-empty strings without tabs or line breaks"
-        return error_at(place, f"{key} that is not a list of words", expected, "restore it")
+        return error_at(location, f"{key} that is not a list of words", expected, "restore it")
     return document_of_words(name, [words])
 
 
@@ -167,14 +167,14 @@ def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
             yield line.number, read_error(where, line.number, *line.error) if line.error else line.text
 
     for number, unit, record in numbered_records(texts(), annotated=False):
-        place = f"{where}, {unit} {number}"
-        yield place, error_at(place, *record) if isinstance(record, Malformed) else record, bytes_read
+        location = f"{where}, {unit} {number}"
+        yield location, error_at(location, *record) if isinstance(record, Malformed) else record, bytes_read
 
 
 def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], form: str) -> Iterator[Record]:
-    places = [int(name) for name in columns.values() if name.isdigit()]
-    is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
-    rows = named_rows(decode_lines(file), form, where, lambda fields: not is_numbered or is_header(fields, places))
+    numbers = [int(name) for name in columns.values() if name.isdigit()]
+    is_numbered = bool(numbers) and len(numbers) == sum(map(bool, columns.values()))
+    rows = named_rows(decode_lines(file), form, where, lambda fields: not is_numbered or is_header(fields, numbers))
     for row, record in rows:
-        place = f"{where}, line {row.number}"
-        yield place, error_at(place, *row.error) if row.error else record, row.bytes_read
+        location = f"{where}, line {row.number}"
+        yield location, error_at(location, *row.error) if row.error else record, row.bytes_read

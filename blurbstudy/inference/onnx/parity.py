@@ -110,11 +110,11 @@ def compare(original: Predictor, exported: Predictor, texts: ParityTexts) -> Par
         ParityError: they read a text differently.
     """
     task = original.task
-    (predictions, outputs), (others, other_outputs) = (_run(one, texts.documents) for one in (original, exported))
+    (predictions, outputs), (others, other_outputs) = (_run(model, texts.documents) for model in (original, exported))
     if outputs.shape != other_outputs.shape:
         raise ParityError(f"the exported model has outputs of shape {other_outputs.shape}, not {outputs.shape}")
     differences = np.abs(outputs - other_outputs)
-    found, other_found = ({*_items(task, side)} for side in (predictions, others))
+    predicted, other_predicted = ({*_items(task, side)} for side in (predictions, others))
     scores: list[float | None] = [None, None]
     if texts.gold:
         labels = [[as_label(task, prediction) for prediction in side] for side in (predictions, others)]
@@ -123,8 +123,8 @@ def compare(original: Predictor, exported: Predictor, texts: ParityTexts) -> Par
         largest_difference=float(differences.max()),
         mean_difference=float(differences.mean()),
         largest_output=float(np.abs(outputs).max()),
-        equal=None if task.output == "score" else len(found & other_found),
-        predictions=len(found | other_found) if task.output == "token_labels" else len(predictions),
+        equal=None if task.output == "score" else len(predicted & other_predicted),
+        predictions=len(predicted | other_predicted) if task.output == "token_labels" else len(predictions),
         torch_score=scores[0],
         score=scores[1],
     )
@@ -147,5 +147,5 @@ def _run(predictor: Predictor, documents: Sequence[Document]) -> tuple[list[Pred
 def _items(task: Task, predictions: Sequence[Prediction]) -> list[tuple]:
     """What is compared: entities, or the labels of a text."""
     if task.output == "token_labels":
-        return [(one.id, entity.start, entity.end, entity.type) for one in predictions for entity in one.entities]
-    return [(one.id, one.label, one.labels) for one in predictions]
+        return [(p.id, entity.start, entity.end, entity.type) for p in predictions for entity in p.entities]
+    return [(p.id, p.label, p.labels) for p in predictions]

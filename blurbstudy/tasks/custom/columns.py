@@ -69,21 +69,23 @@ def columns_of_split(named: object, split: str) -> JsonObject:
     if not isinstance(named, Mapping):
         raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(ROLES)}")
     common: JsonObject = {}
-    own: JsonObject = {}
+    for_split: JsonObject = {}
     for role, column in named.items():
         of, dot, of_split = str(role).partition(".")
         if isinstance(column, Mapping) and role in SPLITS:
-            own |= column if role == split else {}
+            for_split |= column if role == split else {}
         elif dot and of in SPLITS:
-            own |= {of_split: column} if of == split else {}
+            for_split |= {of_split: column} if of == split else {}
         else:
             common[str(role)] = column
-    return common | own
+    return common | for_split
 
 
-def is_header(fields: Sequence[str], places: Sequence[int]) -> bool:
+def is_header(fields: Sequence[str], positions: Sequence[int]) -> bool:
     """Whether a first row names columns: a usual name stands in each of these columns, counted from 1."""
-    return all(place <= len(fields) and fields[place - 1].strip().lower() in USUAL_NAMES for place in places)
+    return all(
+        position <= len(fields) and fields[position - 1].strip().lower() in USUAL_NAMES for position in positions
+    )
 
 
 def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, split: str = "train") -> Task:
@@ -292,19 +294,19 @@ def _only_column(
 def _conll_columns(path: Path, named: JsonMapping) -> tuple[str, str]:
     """Numbers of the columns of words and tags: those named, by their header, or by their contents."""
     header = [name.lower() for name in read_layout(path).header]
-    places: dict[str, int | None] = {}
+    positions: dict[str, int | None] = {}
     for role, usual in (("text", WORD_NAMES), ("label", TAG_NAMES)):
         column = str(named.get(role, "")).lower()
         names = (column,) if column else usual
-        found = [header.index(name) for name in names if name in header]
-        if column and not found and not column.isdigit():
+        matches = [header.index(name) for name in names if name in header]
+        if column and not matches and not column.isdigit():
             raise ParameterError(
                 f"columns: {role}={named[role]}; for CoNLL files, give text and label as numbers from 1"
             )
-        places[role] = found[0] if found else int(column) - 1 if column else None
-    if wrong := [role for role in named if role not in places]:
+        positions[role] = matches[0] if matches else int(column) - 1 if column else None
+    if wrong := [role for role in named if role not in positions]:
         raise ParameterError(
             f"columns: {wrong[0]}={named[wrong[0]]}; for CoNLL files, give text and label as numbers from 1"
         )
-    word, tag = find_columns(path, places["text"], places["label"])
+    word, tag = find_columns(path, positions["text"], positions["label"])
     return str(word + 1), str(tag + 1)

@@ -73,14 +73,14 @@ def _has_columns(path: Path, form: str, columns: JsonMapping) -> bool:
 
 def _with_train_labels(part: Task, train: Task, path: Path) -> Task:
     """The task of another split with the names of train's marks, after a check that both have the same inputs."""
-    texts = [len(one.columns) for one in (part, train)]
+    texts = [len(side.columns) for side in (part, train)]
     if train.output != "token_labels" and texts[0] != texts[1]:
-        ours, theirs = (", ".join(one.columns[1:-1]) for one in (part, train))
+        ours, theirs = (", ".join(side.columns[1:-1]) for side in (part, train))
         raise DataError(
             f"{path}: has the texts {ours}, but train has {theirs}; name its columns (--columns SPLIT.text)"
         )
     if len(part.form.marks) != len(train.form.marks) and not (train.form.one_hot or part.form.one_hot):
-        ours, theirs = (f"{len(one.form.marks)} marks" if one.form.marks else "no marks" for one in (part, train))
+        ours, theirs = (f"{len(side.form.marks)} marks" if side.form.marks else "no marks" for side in (part, train))
         raise DataError(f"{path}: has {ours} such as [1, 0] in a row, but train has {theirs}; write both alike")
     if train.form.marks:
         return dataclasses.replace(part, custom=dataclasses.replace(part.form, marks=train.form.marks))

@@ -79,8 +79,8 @@ def column_values(path: Path, form: str, names: Sequence[str], *, header: bool =
         return [[record.get(name) for name in names] for _, record in json_records(path, errors)]
     rows = list(_rows(path, form, errors))
     known = [name.strip() for name in rows.pop(0)] if header and rows else []
-    places = [known.index(name) if header else int(name) - 1 for name in names]
-    return [[fields[place] if place < len(fields) else None for place in places] for fields in rows]
+    positions = [known.index(name) if header else int(name) - 1 for name in names]
+    return [[fields[position] if position < len(fields) else None for position in positions] for fields in rows]
 
 
 def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collection[str]) -> list[str]:
@@ -108,11 +108,13 @@ def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collect
         if not (_SIZE.search(name) and all(not value or as_number(value) is not None for value in columns[name]))
     ]
     doubtful = [name for name in marked if _NO_LABEL.search(name) or not any(map(FALSE.__contains__, columns[name]))]
-    places = [fields.index(name) for name in marked]
-    apart = [] if places[-1] - places[0] < len(places) else marked
-    if doubt := doubtful or variables or apart:
+    positions = [fields.index(name) for name in marked]
+    separated = [] if positions[-1] - positions[0] < len(positions) else marked
+    if doubt := doubtful or variables or separated:
         labels = "+".join(name for name in marked if name not in doubtful) or "NAME+NAME"
-        why = f"{'as' if doubtful else 'beside'} {listed(doubt)}" if doubt is not apart else "since they stand apart"
+        why = (
+            f"{'as' if doubtful else 'beside'} {listed(doubt)}" if doubt is not separated else "since they stand apart"
+        )
         actual = f"columns of 1 and 0 ({listed(marked)}) that may be no labels, {why}"
         raise_data_error(str(path), actual, "labels only", f"name those that are labels (--columns label={labels})")
     return marked

@@ -55,9 +55,9 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
     try:
         parts = [part for passage in document["passages"] for part in (passage, *(passage.get("sentences") or ()))]
         texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
-        annotations = [(one, part) for part in (document, *parts) for one in part.get("annotations") or ()]
-        entities = [_entity(one, part) for one, part in annotations] if annotated else []
-        relations = [one for part in (document, *parts) for one in part.get("relations") or ()]
+        annotations = [(entry, part) for part in (document, *parts) for entry in part.get("annotations") or ()]
+        entities = [_entity(entry, part) for entry, part in annotations] if annotated else []
+        relations = [entry for part in (document, *parts) for entry in part.get("relations") or ()]
     except KeyError as missing:
         return Malformed(f"document {name[:40]!r} without {missing.args[0]}", _EXPECTED, "restore it")
     except _EntityError as error:
@@ -77,7 +77,10 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
 
 def _entity(annotation: JsonMapping, part: JsonMapping) -> JsonObject:
     """Of the document, or of a passage or sentence."""
-    spans = [(int(place["offset"]), int(place["offset"]) + int(place["length"])) for place in annotation["locations"]]
+    spans = [
+        (int(location["offset"]), int(location["offset"]) + int(location["length"]))
+        for location in annotation["locations"]
+    ]
     infons: Any = annotation.get("infons") or {}
     kind = infons.get("type")
     if not spans or not kind:

@@ -122,25 +122,25 @@ def _layout(path: Path, text: str, tag: int | None) -> Sentences:
     first = next((line for block in blocks for line in block.lines if not line.startswith("#")), "")
     tabs = "\t" in first
     header: tuple[str, ...] = ()
-    kept, comments, width = [], 0, len(columns_of(first, tabs=tabs)) if first else 0
+    complete, comments, width = [], 0, len(columns_of(first, tabs=tabs)) if first else 0
     known = _values(blocks, tag, tabs=tabs) if any(block.lines[0].startswith("#") for block in blocks) else set()
     for block in blocks:
         lines = block.lines
         left_out = count_comments(lines, known, width=width) if lines[0].startswith("#") else 0
         comments += left_out
-        if not kept and not header and left_out < len(lines) and is_header(columns_of(lines[left_out], tabs=tabs)):
+        if not complete and not header and left_out < len(lines) and is_header(columns_of(lines[left_out], tabs=tabs)):
             header = tuple(cell.strip() for cell in columns_of(lines[left_out], tabs=tabs))
             left_out += 1
         if left_out < len(lines):
-            kept.append(Block(block.first + left_out, block.document, lines[left_out:]))
-    return Sentences(tuple(kept), header, comments, tabs)
+            complete.append(Block(block.first + left_out, block.document, lines[left_out:]))
+    return Sentences(tuple(complete), header, comments, tabs)
 
 
-def _values(blocks: Sequence[Block], place: int | None, *, tabs: bool) -> set[str]:
+def _values(blocks: Sequence[Block], index: int | None, *, tabs: bool) -> set[str]:
     """The values of a column in the lines that do not begin with #."""
     lines = (line for block in blocks for line in block.lines if not line.startswith("#"))
     rows = (columns_of(line, tabs=tabs) for line in lines)
-    return set() if place is None else {row[place].strip() for row in rows if place < len(row)}
+    return set() if index is None else {row[index].strip() for row in rows if index < len(row)}
 
 
 def find_columns(path: Path, word: int | None = None, tag: int | None = None) -> tuple[int, int]:
@@ -163,14 +163,14 @@ def _word_column(
     path: Path, rows: Sequence[Sequence[Sequence[str]]], columns: Sequence[Sequence[str]], tag: int
 ) -> int:
     """The first column that is neither tags, numbers nor one value throughout each sentence."""
-    others = [place for place in range(len(columns)) if place != tag] or [0]
+    others = [index for index in range(len(columns)) if index != tag] or [0]
     if len(others) == 1:
         return others[0]
-    words = [place for place in others if not _is_numeric(columns[place]) and not _is_constant(rows, place)] or others
-    distinct = {place: len(set(columns[place])) for place in words}
-    richest = max(words, key=lambda place: distinct[place])
+    words = [index for index in others if not _is_numeric(columns[index]) and not _is_constant(rows, index)] or others
+    distinct = {index: len(set(columns[index])) for index in words}
+    richest = max(words, key=lambda index: distinct[index])
     if distinct[richest] > MANY_WORDS and distinct[richest] > 2 * distinct[words[0]]:
-        examples = [listed(list(dict.fromkeys(columns[place]))[:3]) for place in (words[0], richest)]
+        examples = [listed(list(dict.fromkeys(columns[index]))[:3]) for index in (words[0], richest)]
         raise_data_error(
             str(path),
             f"words in column {words[0] + 1} ({examples[0]}) or {richest + 1} ({examples[1]})",
@@ -185,24 +185,24 @@ def _is_numeric(column: Sequence[str]) -> bool:
     return sum(bool(_NUMBER.fullmatch(value)) for value in column) >= MOST_NUMBERS * len(column)
 
 
-def _is_constant(rows: Sequence[Sequence[Sequence[str]]], place: int) -> bool:
+def _is_constant(rows: Sequence[Sequence[Sequence[str]]], index: int) -> bool:
     """Whether a column has one value throughout each sentence of several words: the id of a document."""
-    several = [{row[place] for row in sentence if place < len(row)} for sentence in rows if len(sentence) > 1]
+    several = [{row[index] for row in sentence if index < len(row)} for sentence in rows if len(sentence) > 1]
     return bool(several) and all(len(values) == 1 for values in several)
 
 
 def _tag_column(path: Path, columns: Sequence[Sequence[str]], word: int | None) -> int:
     """The column of tags with letters that are not those of chunks; without one, the last with an O."""
-    places = [place for place in range(len(columns)) if place != word]
-    tagged = {place: types for place in places if (types := _types(columns[place]))}
-    entities = [place for place, types in tagged.items() if not types <= CHUNK_TYPES] or list(tagged)
+    indices = [index for index in range(len(columns)) if index != word]
+    tagged = {index: types for index in indices if (types := _types(columns[index]))}
+    entities = [index for index, types in tagged.items() if not types <= CHUNK_TYPES] or list(tagged)
     if len(entities) > 1:
-        numbers = " and ".join(str(place + 1) for place in entities)
-        examples = [next(tag for tag in columns[place] if tag.upper() != OUTSIDE) for place in entities]
+        numbers = " and ".join(str(index + 1) for index in entities)
+        examples = [next(tag for tag in columns[index] if tag.upper() != OUTSIDE) for index in entities]
         remedy = f"say which (--columns label={entities[0] + 1})"
         actual = f"tags in columns {numbers} ({listed(examples)})"
         raise_data_error(str(path), actual, "one column of tags", remedy)
-    outside = [place for place in places if place != (word or 0) and OUTSIDE in columns[place]]
+    outside = [index for index in indices if index != (word or 0) and OUTSIDE in columns[index]]
     return (entities or outside[-1:] or [max(len(columns) - 1, 1)])[0]
 
 

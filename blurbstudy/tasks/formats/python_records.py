@@ -25,7 +25,7 @@ _MENTION_COLUMNS = {"start", "end"}  # of tables with a row per mention
 def is_records(value: object) -> bool:
     """Whether a value is a table, a mapping or a sequence of mappings; a text, a list of texts and a path are not."""
     if isinstance(value, (list, tuple)):
-        return any(isinstance(one, Mapping) for one in value)
+        return any(isinstance(item, Mapping) for item in value)
     return isinstance(value, Mapping) or _is_frame(value) or _is_dataset(value)
 
 
@@ -65,7 +65,7 @@ def _file_text(value: Any) -> tuple[str, str]:
     """Suffix and content of a file of records."""
     records = list(_records(value))
     names = list(dict.fromkeys(name for record in records for name in record))
-    scalar = not any(isinstance(one, (list, dict)) for record in records for one in record.values())
+    scalar = not any(isinstance(item, (list, dict)) for record in records for item in record.values())
     if not (scalar and {name.lower() for name in names} >= _MENTION_COLUMNS):
         return ".jsonl", "".join(json.dumps(record) + "\n" for record in records)
     text = io.StringIO()
@@ -92,9 +92,9 @@ def _records(value: Any) -> Iterator[dict[str, Any]]:
         rows: Any = (dict(zip(names, row, strict=True)) for row in value.itertuples(index=False, name=None))
     elif _is_dataset(value) and not isinstance(value, Mapping):
         features = value.features or {}
-        rows = ({name: _label_names(one, features.get(name)) for name, one in row.items()} for row in value)
+        rows = ({name: _label_names(item, features.get(name)) for name, item in row.items()} for row in value)
     elif isinstance(value, Mapping):
-        if tables := [str(name) for name, one in value.items() if _is_frame(one) or _is_dataset(one)]:
+        if tables := [str(name) for name, item in value.items() if _is_frame(item) or _is_dataset(item)]:
             raise ParameterError(f"{kind}: has the tables {', '.join(tables)}; name one of them")
         rows = _rows_of_columns(value, kind)
     else:
@@ -102,17 +102,17 @@ def _records(value: Any) -> Iterator[dict[str, Any]]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping):
             raise ParameterError(f"{kind}, record {number}: {row!r:.60} is no mapping of columns; make all records one")
-        yield {str(name): _plain(one, f"{kind}, record {number}: {str(name)!r}") for name, one in row.items()}
+        yield {str(name): _plain(item, f"{kind}, record {number}: {str(name)!r}") for name, item in row.items()}
 
 
 def _rows_of_columns(columns: Mapping[Any, Any], kind: str) -> list[Mapping[Any, Any]]:
     """The rows of columns, which are all lists; or else the one record that the mapping is."""
-    values = [list(one) if _is_list(one) else None for one in columns.values()]
-    lists = [one for one in values if one is not None]
+    values = [list(item) if _is_list(item) else None for item in columns.values()]
+    lists = [item for item in values if item is not None]
     if not lists or len(lists) < len(values):
         return [columns]
     if len(set(map(len, lists))) > 1:
-        lengths = ", ".join(f"{name} {len(one)}" for name, one in zip(columns, lists, strict=True))
+        lengths = ", ".join(f"{name} {len(item)}" for name, item in zip(columns, lists, strict=True))
         raise ParameterError(f"{kind}: columns differ in length ({lengths}); give one value per row")
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
@@ -126,7 +126,7 @@ def _label_names(value: Any, feature: Any) -> Any:
     """A value of a dataset with the names of its class labels, which are numbers there."""
     inner = getattr(feature, "feature", None)
     if isinstance(value, list) and inner is not None:
-        return [_label_names(one, inner) for one in value]
+        return [_label_names(item, inner) for item in value]
     if not (hasattr(feature, "int2str") and isinstance(value, int)):
         return value
     return feature.int2str(value) if value >= 0 else None
@@ -139,11 +139,11 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _plain(one, where) for name, one in value.items()}
+        return {str(name): _plain(item, where) for name, item in value.items()}
     if hasattr(value, "tolist"):  # of numpy
         return _plain(value.tolist(), where)
     if _is_list(value):
-        return [_plain(one, where) for one in value]
+        return [_plain(item, where) for item in value]
     if hasattr(value, "isoformat"):
         return value.isoformat()
     raise ParameterError(f"{where} is a {type(value).__name__}; give text, a number or a list")

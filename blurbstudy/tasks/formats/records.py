@@ -140,8 +140,8 @@ def _values(lines: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     lines = chain([first], lines)
     if isinstance(first[1], str) and first[1].lstrip()[0] in "{[<" and isinstance(_parse(first[1]), Malformed):
         every = list(lines)
-        if (whole := _whole(every)) is not None:
-            yield whole
+        if (complete := _whole(every)) is not None:
+            yield complete
             return
         lines = iter(every)
     for number, line in lines:
@@ -272,12 +272,12 @@ def _label_studio(task: JsonMapping, annotated: bool) -> JsonObject | Malformed 
     record |= task["data"]
     if not annotated:
         return record
-    given = task.get("annotations", task.get("completions"))
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        given = []
-    done = [one for one in given if not one.get("was_cancelled")]
+    results = task.get("annotations", task.get("completions"))
+    if not isinstance(results, list) or not all(isinstance(annotation, dict) for annotation in results):
+        results = []
+    done = [annotation for annotation in results if not annotation.get("was_cancelled")]
     if not done:
-        return Skipped("skipped by the annotator" if given else "without annotation")
+        return Skipped("skipped by the annotator" if results else "without annotation")
     if len(done) > 1:
         return Malformed(f"{len(done)} annotations of task {task.get('id')}", "one", "keep one annotation per task")
     record["entities"], record[RELATIONS], texts = [], [], {}

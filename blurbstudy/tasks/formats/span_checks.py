@@ -22,9 +22,9 @@ from .lines import kind_of_fault, quote, raise_data_error
 MISMATCH_POLICIES = ("refuse", "trust", "skip")
 MAX_FAULTS = 10  # listed
 MAX_LINE = 200  # characters of a listed fault
-FEW = 5  # entities without texts are judged by their words from this number on
+MIN_COMPARED = 5  # entities without texts are judged by their words from this number on
 SIMILAR = 0.5  # ratio of difflib from which on two texts may be the same
-MOST = 0.8  # share of nearly all
+NEARLY_ALL = 0.8  # share of nearly all
 AS_GIVEN = ""  # the way of counting of offsets from 0 with an exclusive end
 FROM_PASSAGE = "from the start of their passage"
 _UNSPACED = re.compile(  # scripts without blanks between words, and Korean, whose particles follow words
@@ -103,11 +103,11 @@ class SpanChecks:
     def _count_at_words(self, text: str, start: int, end: int, passage: Span | None) -> None:
         """Count under which ways of counting an entity begins and ends at words."""
         inner = text[start:end]  # blanks around it do not count
-        given = _is_at_words(text, end - len(inner.lstrip()), start + len(inner.rstrip()))
+        at_words = _is_at_words(text, end - len(inner.lstrip()), start + len(inner.rstrip()))
         for counting, span in {**_conventions(text, start, end, passage), AS_GIVEN: None}.items():
             if span != (start, end):
                 self.moved[counting] += 1
-                self.inside_words[counting] += not given
+                self.inside_words[counting] += not at_words
                 self.moved_to_words[counting] += span is not None and _is_at_words(text, *span)
 
     def _raise_inside_words(self, path: Path) -> None:
@@ -116,11 +116,11 @@ class SpanChecks:
             advice = (
                 f"they fit words {counting}; count the document's characters from 0, with the end after the last one"
             )
-            is_wrong = n >= FEW and self.moved_to_words[counting] >= MOST * n
+            is_wrong = n >= MIN_COMPARED and self.moved_to_words[counting] >= NEARLY_ALL * n
             if counting == AS_GIVEN:  # none of the others fits
                 advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
-                is_wrong = n >= 2 * FEW and self.policy != "trust"
-            if is_wrong and (inside := self.inside_words[counting]) >= MOST * n:
+                is_wrong = n >= 2 * MIN_COMPARED and self.policy != "trust"
+            if is_wrong and (inside := self.inside_words[counting]) >= NEARLY_ALL * n:
                 actual = f"{inside} of {n} entities without their text that begin or end inside a word"
                 raise_data_error(str(path), actual, "offsets of whole words", advice)
 
@@ -130,7 +130,7 @@ class SpanChecks:
         Raises:
             DataError: names each place, at most MAX_FAULTS of them.
         """
-        are_elsewhere = self.compared >= FEW and len(self.unlike) >= MOST * self.compared
+        are_elsewhere = self.compared >= MIN_COMPARED and len(self.unlike) >= NEARLY_ALL * self.compared
         if are_elsewhere and self.policy == "trust":
             self.faults += self.unlike
             self.conventions[AS_GIVEN] += len(self.unlike)
@@ -169,7 +169,7 @@ def _plain(text: str) -> str:
 
 def _are_similar(text: str, other: str) -> bool:
     """Whether a tool may have made either text of the other."""
-    a, b = (unicodedata.normalize("NFKD", one).casefold() for one in (text, other))
+    a, b = (unicodedata.normalize("NFKD", side).casefold() for side in (text, other))
     return SequenceMatcher(None, a, b, autojunk=False).ratio() >= SIMILAR
 
 
@@ -185,10 +185,10 @@ def _conventions(text: str, start: int, end: int, passage: Span | None) -> dict[
     if not text.isascii():
         for how, encoding, unit in (("in bytes of UTF-8", "utf-8", 1), ("in units of UTF-16", "utf-16-le", 2)):
             data = text.encode(encoding, "surrogatepass")
-            a, b = (len(data[: unit * place].decode(encoding, "ignore")) for place in (start, end))
+            a, b = (len(data[: unit * offset].decode(encoding, "ignore")) for offset in (start, end))
             spans[how] = a, b
     if breaks := [match.start() - i for i, match in enumerate(re.finditer("\r\n", text))]:
-        a, b = (place + sum(before < place for before in breaks) for place in (start, end))
+        a, b = (offset + sum(before < offset for before in breaks) for offset in (start, end))
         spans["with CRLF as one character"] = a, b
     if passage and passage[0]:
         spans[FROM_PASSAGE] = passage[0] + start, passage[0] + end

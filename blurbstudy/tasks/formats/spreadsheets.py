@@ -88,7 +88,7 @@ def _csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
     peeked = list(islice(lines, PEEKED))
     old_limit = csv.field_size_limit(MAX_BYTES)  # the module's default of 131072 is too small for long documents
     try:
-        separator, blanks = _dialect([line.text for line in peeked], whole=len(peeked) < PEEKED)
+        separator, blanks = _dialect([line.text for line in peeked], complete=len(peeked) < PEEKED)
         yield from _parsed(peeked, lines, separator, blanks=blanks)
     finally:
         csv.field_size_limit(old_limit)
@@ -168,23 +168,23 @@ class _Quotes:
 
 
 def _short_cells(fields: list[str], start: int = 0) -> list[tuple[int, str]]:
-    return [(place, field) for place, field in enumerate(fields, start) if 0 < len(field) <= SHORT]
+    return [(column, field) for column, field in enumerate(fields, start) if 0 < len(field) <= SHORT]
 
 
-def _dialect(texts: list[str], *, whole: bool) -> tuple[str, bool]:
+def _dialect(texts: list[str], *, complete: bool) -> tuple[str, bool]:
     """The separator, and whether blanks after it are no part of a field, since a quote follows them."""
     hint = _HINT.fullmatch(without_end(texts[0])) if texts else None
-    widths = {one: [len(row) for row in _peek(texts, one, whole=whole)] or [1] for one in SEPARATORS}
-    even = [one for one in SEPARATORS if widths[one][0] > 1 and len(set(widths[one])) == 1]
-    separator = max(even or SEPARATORS, key=lambda one: (widths[one][0] > 1, one != "|", widths[one][0]))
+    widths = {sep: [len(row) for row in _peek(texts, sep, complete=complete)] or [1] for sep in SEPARATORS}
+    even = [sep for sep in SEPARATORS if widths[sep][0] > 1 and len(set(widths[sep])) == 1]
+    separator = max(even or SEPARATORS, key=lambda sep: (widths[sep][0] > 1, sep != "|", widths[sep][0]))
     separator = hint[1] if hint else separator
-    fields = chain.from_iterable(_peek(texts, separator, whole=whole, blanks=False))
+    fields = chain.from_iterable(_peek(texts, separator, complete=complete, blanks=False))
     return separator, any(field.startswith(" ") and field.lstrip(" ").startswith('"') for field in fields)
 
 
-def _peek(texts: list[str], separator: str, *, whole: bool, blanks: bool = True) -> list[list[str]]:
+def _peek(texts: list[str], separator: str, *, complete: bool, blanks: bool = True) -> list[list[str]]:
     """The nonempty rows in these lines; the last may be incomplete unless they are the whole file."""
     rows = []
     with contextlib.suppress(csv.Error):  # reported when the row is read
         rows += (row for row in csv.reader(texts, delimiter=separator, skipinitialspace=blanks) if any(row))
-    return rows if whole else rows[:-1]
+    return rows if complete else rows[:-1]
