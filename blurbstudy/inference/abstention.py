@@ -18,14 +18,14 @@ class Coverage:
 
     minimum: float
     predictions: int = 0  # labels of texts, labels of sets, or entities
-    answered: int = 0
+    kept: int = 0
 
     def withhold(self, prediction: Prediction) -> Prediction:
         """The prediction without what is below the minimum; counted."""
-        result, offered = _withhold(prediction, self.minimum)
+        found, offered = _withhold(prediction, self.minimum)
         self.predictions += offered
-        self.kept += offered - (result.withheld or 0)
-        return result
+        self.kept += offered - (found.withheld or 0)
+        return found
 
     def text(self, task: Task) -> str:
         """For the terminal."""
@@ -77,9 +77,9 @@ def _withhold(prediction: Prediction, minimum: float) -> tuple[Prediction, int]:
         keep = prediction.probabilities[prediction.label] >= minimum
         return dataclasses.replace(prediction, label=prediction.label if keep else None, withheld=int(not keep)), 1
     if prediction.labels is not None:
-        answered = tuple(label for label in prediction.labels if prediction.probabilities[label] >= minimum)
-        withheld = len(prediction.labels) - len(answered)
-        return dataclasses.replace(prediction, labels=answered, withheld=withheld), len(prediction.labels)
+        kept = tuple(label for label in prediction.labels if prediction.probabilities[label] >= minimum)
+        withheld = len(prediction.labels) - len(kept)
+        return dataclasses.replace(prediction, labels=kept, withheld=withheld), len(prediction.labels)
     entities = tuple(entity for entity in prediction.entities if entity.probability >= minimum)
     dropped = tuple(entity for entity in prediction.entities if entity.probability < minimum)
     left = dataclasses.replace(
