@@ -63,7 +63,7 @@ def _compare(what: str, *, repeats: int, seeds: int) -> None:
     for _ in range(repeats):
         for side in sides:
             command = [sys.executable, __file__, what, "--job", side, "--seeds", str(seeds)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             results[side].append(json.loads(done.stdout.splitlines()[-1]))
             print(f"{side}: {results[side][-1]}", flush=True)
     medians = {side: statistics.median(result["seconds"] for result in results[side]) for side in sides}

@@ -128,7 +128,7 @@ def test_what_is_explored_with_controls_is_still_in_a_report(tiny_study):
     executed = nbformat.read(tiny_study / "report" / "notebooks" / "90_explore.ipynb", as_version=4)
     panels = [cell for cell in executed.cells if cell.cell_type == "code" and "panels." in cell.source]
     shown = [output.data for cell in panels for output in cell.outputs]
-    assert [len(data[FIGURES_MIME]) for data in shown] == [1, 3, 2, 1]
+    assert [len(data[FIGURES_MIME]) for data in shown] == [1, 2, 2, 1]
     assert all("figure" in data["text/html"] for data in shown)
     assert not any("widget" in mime for data in shown for mime in data) and "widgets" not in executed.metadata
 

@@ -103,9 +103,9 @@ def requests(monkeypatch):
     """(process, configurations that it trains), in order of time."""
     request, made = WorkerProcess.request, []
 
-    def noted(process, values):
+    def noted(process, values, **options):
         made.append((process, values["configs"]))
-        return request(process, values)
+        return request(process, values, **options)
 
     monkeypatch.setattr(WorkerProcess, "request", noted)
     return made

@@ -56,7 +56,7 @@ def files_of(store):
 def test_the_overview_opens_and_runs(browser, lab):
     page = open_and_run(browser, lab, "00_overview")
     assert errors_on(page) == []
-    assert page.locator("figure.table").count() > 5 and page.locator("figure.drawing").count() > 1
+    assert page.locator("figure.table").count() > 5 and page.locator("figure.drawing").count() > 0
 
 
 def test_explore_is_usable_by_hand(browser, lab, folder, mini_data):
