@@ -11,6 +11,7 @@ the start of Ray is given apart. `tasks` trains nothing: its tasks sleep, and th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import statistics
@@ -82,7 +83,7 @@ def _measure(side: str, *, seeds: int) -> dict[str, float]:
     from blurbstudy.engine.sweep import run_missing
     from blurbstudy.store.run_store import RunStore
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         store = RunStore(folder)
         sources = resolve_sources(store, tasks=list(TASKS), encoders={"BERT": ENCODER}, data="mini")
         recipe = Recipe(epochs=5, learning_rate=1e-3, max_length=64, n_evaluations=5)
@@ -95,7 +96,7 @@ def _measure(side: str, *, seeds: int) -> dict[str, float]:
         else:
             engine = RayEngine(device="cpu")
             if "node" in side:
-                _start_nodes(("one node", "two nodes").index(side) + 1)
+                _start_nodes(SIDES["nodes"].index(side) + 1, stack)
             connect()
         ready = time.perf_counter()
         run_missing(configs, store, sources=sources, engine=engine, progress="silent")
@@ -103,16 +104,18 @@ def _measure(side: str, *, seeds: int) -> dict[str, float]:
         return {"seconds": round(seconds, 2), "start": round(ready - start, 2), "runs": len(store)}
 
 
-def _start_nodes(count: int) -> None:
+def _start_nodes(count: int, stack: contextlib.ExitStack) -> None:
     """A cluster of machines of one CPU each, and a head without any."""
     import ray
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    stack.callback(cluster.shutdown)
     for _ in range(count):
         cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    stack.callback(ray.shutdown)
 
 
 def _many_tasks(count: int, *, cpus: int, seconds: float) -> dict[str, float]:
