@@ -137,7 +137,9 @@ def _many_tasks(count: int, *, cpus: int, seconds: float) -> dict[str, float]:
         recipe = Recipe(epochs=1, max_length=32, n_evaluations=1)
         configs = [sources.run_config("BIOSSES", "BERT", recipe=recipe, seed=seed) for seed in range(count + 1)]
         example = run_missing(configs[:1], store, sources=sources, engine=LocalEngine(device="cpu"), progress="silent")
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+        )
         pair = ray.put(example[configs[0].id]), ray.put(seconds)
         engines._Sweep._inputs_of = lambda *_: pair  # type: ignore[attr-defined]
         engine = engines.RayEngine(device="cpu", population=1, trainer="benchmarks.cluster:sleep_and_send")
