@@ -2,8 +2,8 @@
 
     python benchmarks/large_store.py STORE [--records 18000]
 
-STORE: of a finished mini study. Its BIOSSES records are multiplied under other seeds in a copy. Each command runs
-twice; the first time it reads the records into the index of the local cache.
+STORE: of a finished mini study. Its records are multiplied under other learning rates in a copy, 10 seeds of each. Each
+command runs twice; the first time it reads the records into the index of the local cache.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from itertools import count, cycle, islice
 from pathlib import Path
 
 import _path  # noqa: F401
 
 from blurbstudy.store.run_store import RunStore
 
+SEEDS = 10  # of a setting
 PAGES = {"a page of runs": "03_layer_adaptation", "claims": "08_claims", "explore": "90_explore"}
 
 
@@ -45,10 +45,13 @@ def main() -> None:
 
 
 def multiply(store: RunStore, records: int) -> None:
-    """Add copies of the store's BIOSSES records under seeds that no notebook asks for."""
-    originals = [record for record in store.records() if record.config.task == "BIOSSES"]
-    for record, seed in islice(zip(cycle(originals), count(10_000)), max(0, records - len(store))):
-        store.put(replace(record, config=replace(record.config, seed=seed)))
+    """Add copies of the store's records under recipes that no notebook asks for."""
+    originals = [record for record in store.records() if not record.config.n_folds]
+    for i in range(max(0, records - len(store))):
+        setting, seed = divmod(i, SEEDS)
+        config = originals[setting % len(originals)].config
+        recipe = replace(config.recipe, learning_rate=1e-7 * (setting + 1))
+        store.put(replace(originals[setting % len(originals)], config=replace(config, seed=seed + 1, recipe=recipe)))
 
 
 def _measure(store: Path, work: Path) -> dict[str, tuple[float, float]]:

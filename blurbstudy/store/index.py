@@ -63,10 +63,20 @@ class RunIndex:
         """The runs of this trainer revision without predictions, sorted by id.
         `condition`: of this condition only (see `condition_key`).
         """
+        return [run for _, run in self._rows(condition)]
+
+    def conditions(self) -> dict[str, list[RunRecord]]:
+        """The same runs by the key of their condition."""
+        runs: dict[str, list[RunRecord]] = {}
+        for key, run in self._rows():
+            runs.setdefault(key, []).append(run)
+        return runs
+
+    def _rows(self, condition: str = "") -> Iterator[tuple[str, RunRecord]]:
         where = "AND condition = ?" if condition else ""
-        query = f"SELECT record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"
-        rows = self._database.execute(query, (condition,) if condition else ())
-        return [run_record_from_dict(json.loads(record)) for (record,) in rows]
+        query = f"SELECT condition, record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"
+        for key, record in self._database.execute(query, (condition,) if condition else ()):
+            yield key, run_record_from_dict(json.loads(record))
 
     def errors(self) -> list[str]:
         rows = self._database.execute("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY id")
@@ -138,7 +148,10 @@ def index_file(store: RunStore) -> Path:
 
 def _identity(store: RunStore) -> JsonObject:
     forms = {
-        form.__name__: {field.name: repr(field.default) for field in dataclasses.fields(form)}
+        form.__name__: {
+            field.name: None if field.default is dataclasses.MISSING else repr(field.default)
+            for field in dataclasses.fields(form)
+        }
         for form in (Recipe, RunConfig, RunRecord)
     }
     revisions = {"index": INDEX_REVISION, "trainer": TRAINER_REVISION}

@@ -77,6 +77,19 @@ def test_known_records_are_not_read_again(store, records, monkeypatch, make_reco
     assert len(indexed_runs(store)) == 7 and read == [new.id]
 
 
+def test_other_processes_use_the_same_index(store, records):
+    indexed_runs(store)
+    program = f"""
+from blurbstudy.store.index import indexed_runs
+from blurbstudy.store.run_store import RunStore
+RunStore.get = None
+print(len(indexed_runs(RunStore({str(store.folder)!r}))))
+"""
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (output.stdout, output.stderr) == ("6\n", "")
+    assert len(list(index_file(store).parent.iterdir())) == 1
+
+
 def test_new_changed_and_deleted_records_are_noticed(store, records, make_record):
     indexed_runs(store)
     record_file(store, records[0]).unlink()

@@ -14,7 +14,7 @@ from ...stabilizers import stabilizers_of
 from ...stats.references import Reference, load_references
 from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
-from ...store.index import condition_key, open_index
+from ...store.index import open_index
 from ...store.run_store import RunStore
 from ...study.by_hand import runs_by_hand
 from ...study.grid import format_seeds
@@ -67,6 +67,14 @@ class StoreCatalog:
     @cached_property
     def encoders(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(group.encoder for group in self.groups))
+
+    @cached_property
+    def groups_of_data(self) -> dict[tuple[str, str], list[RunGroup]]:
+        """Groups by task and data."""
+        groups: dict[tuple[str, str], list[RunGroup]] = {}
+        for group in self.groups:
+            groups.setdefault((group.task.name, group.data), []).append(group)
+        return groups
 
     def filter(self, *, task: str = "", encoder: str = "", words: str = "") -> list[RunGroup]:
         """The groups of a task and an encoder (empty: of all) whose title contains all `words`, in any case."""
@@ -137,31 +145,34 @@ def open_catalog(study: Study[Parameters]) -> StoreCatalog:
 def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "", remedy: str = "") -> StoreCatalog:
     """A store's runs, without those hidden; `records` reads predictions when they are needed."""
     with open_index(store) as index:
-        outlines, unreadable = [run for run in index.runs() if run.id not in hidden], index.errors()
+        conditions, unreadable = index.conditions(), index.errors()
+    if hidden:
+        shown = {key: [run for run in runs if run.id not in hidden] for key, runs in conditions.items()}
+        conditions = {key: runs for key, runs in shown.items() if runs}
+    firsts = [runs[0] for runs in conditions.values()]
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
     datasets = list(store.all_metadata("data").values())
     if hidden:
-        used = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
+        used = {print_ for run in firsts for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
         encoders = [metadata for metadata in encoders if metadata["fingerprint"] in used]
         datasets = [metadata for metadata in datasets if metadata["fingerprint"] in used]
     return StoreCatalog(
         store=store,
         origin=origin,
         remedy=remedy,
-        groups=tuple(_settings(outlines, store)),
+        groups=tuple(_settings(conditions, store)),
         unreadable=tuple(unreadable),
         layers={metadata["name"]: metadata["architecture"]["n_layers"] for metadata in encoders},
         train_sizes={data["task"]: data["sizes"]["train"] for data in datasets},
     )
 
 
-def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[RunGroup]:
-    """Runs grouped by everything but their seed, sorted by task, encoder, number of techniques and name."""
-    runs_of: dict[str, dict[int, RunRecord]] = {}
-    for record in outlines:
-        runs_of.setdefault(condition_key(record.config), {})[record.config.seed] = record
-    encoders = encoder_names(outlines)
-    firsts = {key: next(iter(runs.values())).config for key, runs in runs_of.items()}
+def _settings(conditions: Mapping[str, Sequence[RunRecord]], store: RunStore) -> list[RunGroup]:
+    """Runs grouped by everything but their seed, sorted by task, encoder, number of techniques and name.
+    `conditions`: as of `RunIndex.conditions`.
+    """
+    encoders = encoder_names(runs[0] for runs in conditions.values())
+    firsts = {key: runs[0].config for key, runs in conditions.items()}
     names: dict[str, str] = {}
     for task in {config.task for config in firsts.values()}:
         recipes = {key: config.recipe for key, config in firsts.items() if config.task == task}
@@ -175,7 +186,7 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[RunGroup]:
             task=stored_task(store, config.task, config.data_fingerprint),
             data=config.data_fingerprint,
             recipe=config.recipe,
-            runs=dict(sorted(runs_of[key].items())),
+            runs={run.config.seed: run for run in sorted(conditions[key], key=lambda run: run.config.seed)},
         )
         for key, config in firsts.items()
     ]

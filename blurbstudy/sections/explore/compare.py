@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 from ...stats.contrasts import Comparison
 from ...stats.counts import Counts, compare_rates
@@ -19,23 +20,21 @@ from .runs import group_points
 
 def comparable_groups(catalog: StoreCatalog, first: RunGroup) -> list[RunGroup]:
     """Groups that can be compared with `first`: same task and data, at least one common seed."""
-    return [
-        group
-        for group in catalog.groups
-        if group.key != first.key
-        and (group.task, group.data) == (first.task, first.data)
-        and set(group.runs) & set(first.runs)
-    ]
+    groups = catalog.groups_of_data[first.task.name, first.data]
+    return [group for group in groups if group.key != first.key and group.runs.keys() & first.runs.keys()]
 
 
 def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[None, None]:
     """The initial pair, a setting and what it is compared with: of one encoder if possible, with the most common seeds,
     the one with fewer techniques last.
     """
-    pairs = [(second, first) for first in catalog.groups for second in comparable_groups(catalog, first)]
-    if not pairs:
-        return None, None
-    return max(pairs, key=lambda pair: (pair[0].encoder == pair[1].encoder, len(set(pair[0].runs) & set(pair[1].runs))))
+    best, most = (None, None), (False, 0)
+    for groups in catalog.groups_of_data.values():
+        for first, second in permutations(groups, 2):
+            common = len(first.runs.keys() & second.runs.keys())
+            if common and (rank := (first.encoder == second.encoder, common)) > most:
+                best, most = (second, first), rank
+    return best
 
 
 def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> Stack | Remark:
