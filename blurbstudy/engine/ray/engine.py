@@ -263,6 +263,7 @@ class _Sweep:
         self.state.report()
 
     def _kill_hanging(self) -> None:
+        """Kill workers without a message for too long; of one that never sent any, the process is not known."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         limit = self.engine.hang_seconds

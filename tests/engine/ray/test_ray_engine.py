@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -97,12 +98,19 @@ def kill_at_random(thread, *, kills, seed, action):
     return done
 
 
-def in_background(configs, store, sources, **options):
+def wait_until(condition, thread):
+    """While a sweep runs; fails if it ends before."""
+    while not condition():
+        assert thread.is_alive()
+        time.sleep(0.05)
+
+
+def in_background(configs, store, sources, on_progress=None, **options):
     """A sweep in a thread, and where its result goes."""
     results = {}
 
     def drive():
-        results["failures"] = engine(**options).run(configs, store, sources=sources)
+        results["failures"] = engine(**options).run(configs, store, sources=sources, on_progress=on_progress)
 
     thread = threading.Thread(target=drive)
     thread.start()
@@ -151,8 +159,7 @@ def test_a_machine_that_is_lost_in_mid_run_loses_nothing(cluster, store, wanted)
     third = cluster.add_node(**NODE)
     cluster.wait_for_nodes()
     thread, results = in_background(configs, store, sources)
-    while len(store.ids()) < 2:
-        time.sleep(0.05)
+    wait_until(lambda: len(store.ids()) >= 2, thread)
     cluster.remove_node(third, allow_graceful=False)
     thread.join(timeout=300)
     assert results["failures"] == []
@@ -186,12 +193,20 @@ def test_a_worker_that_hangs_is_replaced(cluster, store, wanted):
 
 
 def test_a_stopped_worker_process_is_replaced(cluster, store, wanted):
-    configs, sources, undisturbed = wanted(3, epochs=4)
-    thread, results = in_background(configs, store, sources, hang_seconds=20)
-    while not workers():
-        time.sleep(0.05)
-    stopped = workers()[0]
+    configs, sources, undisturbed = wanted(1)
+    fractions = []
+    thread, results = in_background(
+        configs,
+        store,
+        sources,
+        on_progress=lambda progress: fractions.append(progress.fraction),
+        hang_seconds=5,
+        trainer=f"{TRAINERS}:report_and_wait",
+    )
+    wait_until(lambda: any(fractions), thread)
+    (stopped,) = workers()
     stopped.suspend()
+    Path(f"{os.environ['BLURBSTUDY_TEST_FLAG']}.go").touch()
     thread.join(timeout=300)
     assert results["failures"] == [] and not stopped.is_running()
     check_equal(store, undisturbed)

@@ -31,6 +31,14 @@ def hang_once(request, emit, *inputs):
     task.train(request, emit, *inputs)
 
 
+def report_and_wait(request, emit, *inputs):
+    """Reports progress, then trains once a file exists that the test writes."""
+    emit("steps", done=1, total=100)
+    while not os.path.exists(f"{os.environ['BLURBSTUDY_TEST_FLAG']}.go"):
+        time.sleep(0.05)
+    task.train(request, emit, *inputs)
+
+
 def send_another_run(request, emit, *inputs):
     """As a machine with another version of the package, whose ids differ."""
 
