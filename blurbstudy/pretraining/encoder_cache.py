@@ -36,6 +36,7 @@ class EncoderRequest:
     precision: str = "float32"  # float32 | bfloat16
     seed: int = 0
     device: str = "cpu"
+    engine: str = "local"  # local, or ray: a machine of the cluster pretrains it
 
     @property
     def pretraining_config(self) -> PretrainingConfig:

@@ -119,13 +119,18 @@ class Study(TaskChoice, Generic[P]):
     @property
     def pretraining_plan(self) -> PretrainingPlan:
         plan = self.parameters.pretraining
-        on_cpu = not self.trains or plan.config == MINI
+        device, engine = self.parameters.device, "ray" if self.parameters.engine == "ray" else "local"
+        if not self.trains or plan.config == MINI:
+            device = "cpu"
+        elif engine == "local":
+            device = str(pick_device(device).type)
         return PretrainingPlan(
             config=plan.config,
             corpus=tuple(str(Path(file).expanduser()) for file in plan.corpus or ()),
             tokens=plan.tokens,
             precision=plan.precision,
-            device="cpu" if on_cpu else str(pick_device(self.parameters.device).type),
+            device=device,
+            engine=engine,
         )
 
     @property

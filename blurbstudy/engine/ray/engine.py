@@ -155,13 +155,12 @@ class _Sweep:
     def _start(self, index: int, population: Population, lease: contextlib.ExitStack) -> None:
         first = population[0]
         request = task.TaskRequest(
-            trainer=self.engine.trainer,
             configs=[config.to_dict() for config in population],
             device=self.device,
             train_subset=self.reader.train_subset(first),
             divide=not self.engine.population,
         )
-        generator = self.remote.remote(request, *self._inputs_of(first))
+        generator = self.remote.remote(self.engine.trainer, request, *self._inputs_of(first))
         self.running[generator] = _Running(index, {config.id: config for config in population}, lease)
 
     def _inputs_of(self, config: RunConfig) -> Sequence[ObjectRef[Any]]:
@@ -190,16 +189,16 @@ class _Sweep:
                 self._on_lost(generator, "the worker ended without a message")
             except self.ray.exceptions.OutOfMemoryError as error:
                 if len(self.running[generator].runs) > 1:
-                    self._end(generator, Failed(error=_first_line(error), out_of_memory=True))
+                    self._end(generator, Failed(error=task.first_line(error), out_of_memory=True))
                 else:  # other tasks of the machine may have taken the memory
-                    self._on_lost(generator, _first_line(error))
+                    self._on_lost(generator, task.first_line(error))
             except self.ray.exceptions.RayTaskError as error:
                 self._end(generator, Failed(error=flat_message(error.cause)))
             except self.ray.exceptions.RayError as error:
                 exceptions = self.ray.exceptions  # a message is lost with the machine that holds it
                 machine = isinstance(error, (exceptions.NodeDiedError, exceptions.ObjectLostError))
                 crashed = isinstance(error, self.ray.exceptions.WorkerCrashedError)
-                cause = "its worker process was killed or crashed" if crashed else _first_line(error)
+                cause = "its worker process was killed or crashed" if crashed else task.first_line(error)
                 self._on_lost(generator, self.running[generator].cause or cause, machine=machine)
             else:
                 self._on_message(generator, message)
@@ -286,7 +285,3 @@ class _Sweep:
             self.state.on_message(index, Stopped())
         self.waiting.clear()
         self.leased_elsewhere = []
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -35,23 +35,28 @@ Emit = Callable[..., None]  # kind and fields of a message
 class TaskRequest:
     """A population on its way to a worker."""
 
-    trainer: str  # MODULE:FUNCTION that is called with request, emit and the inputs from the object store
     configs: Sequence[JsonMapping]
     device: str  # cpu | cuda
     train_subset: np.ndarray | None = None  # as of PopulationInputs
     divide: bool = True  # train a part at a time where the GPU has too little memory for all
 
 
-def run_task(request: TaskRequest, *inputs: object) -> Iterator[JsonObject]:
-    """The Ray task, a generator of messages: {"kind": "started" | "steps" | "record" | "finished" | "failed", ...}."""
-    messages: queue.SimpleQueue[JsonObject | None] = queue.SimpleQueue()
+def run_task(trainer: str, request: object, *inputs: object) -> Iterator[JsonObject]:
+    """The Ray task, a generator of messages: {"kind": "started" | "steps" | "record" | "finished" | "failed", ...}.
+
+    Args:
+        trainer: MODULE:FUNCTION, called with the request, `emit`, and the inputs from the object store.
+    """
+    messages: queue.SimpleQueue[JsonObject | Exception | None] = queue.SimpleQueue()
 
     def emit(kind: str, **fields: object) -> None:
         messages.put({"kind": kind, **fields})
 
     def train() -> None:
         try:
-            resolve_name(request.trainer)(request, emit, *inputs)
+            resolve_name(trainer)(request, emit, *inputs)
+        except Exception as error:  # raised here, the driver would wait for a message
+            messages.put(error)
         finally:
             messages.put(None)
 
@@ -60,7 +65,14 @@ def run_task(request: TaskRequest, *inputs: object) -> Iterator[JsonObject]:
     yield {"kind": "started", "pid": os.getpid(), "node_id": ray.get_runtime_context().get_node_id()}
     threading.Thread(target=train, daemon=True).start()  # training calls back; a generator cannot yield from there
     while (message := messages.get()) is not None:
+        if isinstance(message, Exception):
+            raise message
         yield message
+
+
+def first_line(error: Exception) -> str:
+    """Of an error of Ray, which explains itself at length."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def kill_process(pid: int) -> None:

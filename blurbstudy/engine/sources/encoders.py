@@ -1,5 +1,5 @@
 """Pretraining of missing encoders: on a CPU in parallel processes of one thread, so that results do not depend on their
-number; on CUDA one after another.
+number; on CUDA one after another; with Ray on the machines of the cluster.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ def make_handler(setup: JsonObject) -> Handler:
 def _pretrain(
     missing: Mapping[str, EncoderRequest], progress: ParallelProgress, *, workers: int, deadline: Deadline
 ) -> None:
+    if any(request.engine == "ray" for request in missing.values()):
+        from ..ray.pretraining import pretrain_on_cluster
+
+        pretrain_on_cluster(missing, progress, deadline=deadline)
+        return
     if workers > 1:
         jobs = {name: asdict(request) for name, request in missing.items()}
         run_in_subprocesses(jobs, progress, module=__name__, action="pretraining", workers=workers, deadline=deadline)

@@ -187,4 +187,5 @@ def _pretrain_request(name: str, spec: str, corpus: Path, plan: PretrainingPlan)
         precision=plan.precision,
         seed=options.seed,
         device=plan.device,
+        engine=plan.engine,
     )

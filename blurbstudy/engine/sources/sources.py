@@ -53,12 +53,13 @@ class PretrainingPlan:
     corpus: tuple[str, ...] = ()  # files; none: that of the data, or mini-BLURB's
     tokens: int = 0  # to train on; 0: the configuration's steps
     precision: str = "float32"
-    device: str = "cpu"
+    device: str = "cpu"  # with Ray auto as well
+    engine: str = "local"  # local | ray
 
     def label(self) -> str:
         """Distinguishes encoders with the same spec in a store; '' for the default."""
         parts = [self.config, *(Path(file).name for file in self.corpus), f"{self.tokens} tokens", self.precision]
-        return "" if self == PretrainingPlan(device=self.device) else f" by {', '.join(parts)}"
+        return "" if self == PretrainingPlan(device=self.device, engine=self.engine) else f" by {', '.join(parts)}"
 
 
 class SourceRequest(TypedDict):
