@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import zipfile
 
 import pytest
@@ -50,6 +52,18 @@ def test_every_published_run_started_from_an_encoder_that_the_repository_ships(r
 
 def test_the_archive_has_neither_predictions_nor_probabilities(records):
     assert not any(one["predictions"] or one["probabilities"] or one["last_predictions"] for one in records)
+
+
+def test_whoever_has_the_datasets_can_unpack_the_store_of_every_published_run(records, tmp_path):
+    data = os.environ.get("BLURBSTUDY_DATA")
+    if not data or not shutil.which("openssl"):
+        pytest.skip("needs the datasets (BLURBSTUDY_DATA) and openssl")
+    script = ARCHIVE_FILE.with_name("store.sh")
+    subprocess.run(["sh", str(script), "unpack", str(tmp_path), data], check=True)
+    store = RunStore(tmp_path)
+    assert {one["id"]: one["scores"] for one in records} == {
+        one["id"]: dict(record.scores) for one in records if (record := store.get(one["id"])) and record.predictions
+    }
 
 
 def test_the_page_of_findings_follows_from_the_records(generator, published):
