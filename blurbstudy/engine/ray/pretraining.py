@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,10 @@ from ...filesystem import ensure_directory, file_lock
 from ...lazy_imports import optional_module
 from ...pretraining.encoder_cache import EncoderRequest, make_encoder
 from ..deadline import Deadline
+from ..run_worker import HANG_SECONDS
 from ..workers.parallel import ParallelProgress
 from . import task
-from .cluster import cluster_slots, connect
+from .cluster import cluster_slots, connect, kill_worker
 
 if TYPE_CHECKING:
     from ray._raylet import ObjectRefGenerator  # type: ignore[attr-defined]
@@ -36,6 +37,26 @@ SCRATCH = "blurbstudy-corpus-"  # prefix of temporary folders
 STALE_SECONDS = 60.0  # after which a scratch folder that nobody locks is a leftover
 
 Files = Mapping[str, np.ndarray]  # path on the machine of the command -> (n_bytes,) uint8; workers share its memory
+
+
+@dataclass
+class _Running:
+    """A submitted task."""
+
+    name: str  # of its encoder
+    process: tuple[str, int] | None = None  # node id and process id; None: it waits for a worker
+    stepped: float | None = None  # when it last reported steps; reading the text before takes any time
+    cause: str = ""  # why it was killed
+
+    def on_message(self, message: JsonObject) -> None:
+        if message["kind"] == "started":
+            self.process = message["node_id"], message["pid"]
+        self.stepped = time.monotonic() if message["kind"] == "steps" else None
+
+    def kill_if_hanging(self) -> None:
+        if self.process and self.stepped and not self.cause and time.monotonic() - self.stepped > HANG_SECONDS:
+            self.cause = f"no progress for {HANG_SECONDS:.0f} s"
+            kill_worker(*self.process)
 
 
 def pretrain_on_cluster(
@@ -57,18 +78,17 @@ def pretrain_on_cluster(
     requests = {name: replace(request, device=cluster_slots(request.device)[0]) for name, request in requests.items()}
     inputs = {texts: ray.put(_read_files(texts)) for texts in {_files_of(request) for request in requests.values()}}
     waiting, losses = list(requests), Counter[tuple[str, bool]]()
-    running: dict[ObjectRefGenerator, str] = {}
-    started: set[ObjectRefGenerator] = set()
+    running: dict[ObjectRefGenerator, _Running] = {}
     order = {name: index for index, name in enumerate(requests)}
     try:
         while waiting or running:
             for name in waiting:
-                running[_submit(requests[name], inputs[_files_of(requests[name])], deadline)] = name
+                generator = _submit(requests[name], inputs[_files_of(requests[name])], deadline)
+                running[generator] = _Running(name)
             waiting = []
-            ready, _ = ray.wait(list(running), num_returns=1, timeout=POLL_SECONDS)
+            ready, _ = ray.wait(list(running), num_returns=len(running), timeout=POLL_SECONDS)
             for generator in ready:
-                name = running[generator]
-                started.add(generator)
+                name = running[generator].name
                 try:
                     message = ray.get(next(generator))
                 except StopIteration:
@@ -79,19 +99,22 @@ def pretrain_on_cluster(
                     machine = isinstance(error, (ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError))
                     losses[name, machine] += 1
                     if losses[name, machine] == MAX_LOSSES * (10 if machine else 1):
-                        cause = f"{task.first_line(error)}, {losses[name, machine]} times"
+                        cause = f"{running[generator].cause or task.first_line(error)}, {losses[name, machine]} times"
                         raise StudyError(f"pretraining {name} failed: {cause}") from None
                     del running[generator]
                     if not deadline.passed():
                         waiting.append(name)
                 else:
+                    running[generator].on_message(message)
                     _on_message(message, requests[name], index=order[name], progress=progress)
             if deadline.passed():  # those that train stop by themselves
-                for generator in running.keys() - started:
+                for generator in [generator for generator, its in running.items() if its.process is None]:
                     ray.cancel(generator)
                     del running[generator]
-            if running and not started & running.keys():
+            if running and all(its.process is None for its in running.values()):
                 progress.say(WAITING)
+            for its in running.values():
+                its.kill_if_hanging()
     finally:
         for generator in running:
             ray.cancel(generator, force=True)

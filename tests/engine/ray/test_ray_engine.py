@@ -24,6 +24,7 @@ from ray.util import placement_group, remove_placement_group
 from blurbstudy.config import Recipe
 from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.ray import pretraining
 from blurbstudy.engine.ray.cluster import cluster_slots, connect, slots_of
 from blurbstudy.engine.ray.engine import RayEngine
 from blurbstudy.engine.ray.pretraining import SCRATCH, scratch_folder
@@ -307,6 +308,22 @@ def test_pretraining_on_the_cluster_stops_at_the_deadline(cluster, encoders):
     deadline = Deadline(at=time.time() + 15)
     assert ensure_encoders(encoders("bert", tokens=20_000_000), deadline=deadline, **QUIET) == {}
     assert deadline.skipped_encoders == ["bert"] and not workers()
+
+
+def test_a_stopped_worker_that_pretrains_is_replaced(cluster, encoders, monkeypatch):
+    monkeypatch.setattr(pretraining, "HANG_SECONDS", 4.0)
+    fractions, made = [], {}
+    update = pretraining.ParallelProgress.update
+    monkeypatch.setattr(
+        pretraining.ParallelProgress, "update", lambda *args: fractions.append(args[-1]) or update(*args)
+    )
+    thread = threading.Thread(target=lambda: made.update(ensure_encoders(encoders("bert", tokens=400_000), **QUIET)))
+    thread.start()
+    wait_until(lambda: fractions, thread)
+    (stopped,) = workers()
+    stopped.suspend()
+    thread.join(timeout=300)
+    assert made["bert"].is_dir() and not stopped.is_running()
 
 
 def test_pretraining_that_no_machine_is_free_for_ends_at_the_deadline(cluster, encoders):
