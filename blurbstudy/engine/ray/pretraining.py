@@ -180,6 +180,11 @@ def pretrain(request: EncoderRequest, emit: task.Emit, files: Files, deadline: D
             folder = make_encoder(request, on_progress=on_progress, stop=deadline.passed)
         except Interrupted:
             return
+        except StudyError as error:  # names files as the command does
+            message = str(error)
+            for file, path in paths.items():
+                message = message.replace(str(path), file)
+            raise StudyError(message) from None
     emit("encoder", name=folder.name, files={file.name: file.read_bytes() for file in folder.iterdir()})
 
 
