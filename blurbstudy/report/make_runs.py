@@ -86,14 +86,18 @@ class _Sweep:
 
 def _prepare(study: Study[CommonParameters]) -> dict[str, RunConfig]:
     """Save the parameters, compute what comes before the grids, and return the runs of the grids."""
-    with contextlib.nullcontext() if study.encoder_specs else contextlib.suppress(ParameterError):
-        study.save_parameters()  # a notebook that only reads the store needs no data
+    _save_parameters(study)
     if isinstance(study.section, PreparedSection):
         study.section.prepare(study)
     configs = {run.id: run for grid in study.section.grids(study).values() for run in grid.configs}
     if configs:
         check_runs(configs.values(), study.sources)
     return configs
+
+
+def _save_parameters(study: Study[CommonParameters]) -> None:
+    with contextlib.nullcontext() if study.encoder_specs else contextlib.suppress(ParameterError):
+        study.save_parameters()  # a notebook that only reads the store needs no data
 
 
 def pretrain_encoders(studies: Sequence[Study[CommonParameters]]) -> dict[str, str]:
@@ -138,7 +142,8 @@ def pretrain_encoders(studies: Sequence[Study[CommonParameters]]) -> dict[str, s
 
 
 def plan_runs(studies: Sequence[Study[CommonParameters]]) -> int:
-    """Write the runs that the studies need into their store, for `blurbstudy work`. Encoders are pretrained first.
+    """Write the runs that the studies need into their store, for `blurbstudy work`, and the parameters, for `blurbstudy
+    report`. Encoders are pretrained first.
 
     Returns:
         the number of runs.
@@ -151,6 +156,8 @@ def plan_runs(studies: Sequence[Study[CommonParameters]]) -> int:
     configs = {run.id: run for study in studies for run in planned_configs(study).values()}
     sources = merged_sources([study for study in studies if study.encoder_specs])
     write_plan(studies[0].store, configs.values(), sources=sources)
+    for study in studies:
+        _save_parameters(study)
     return len(configs)
 
 

@@ -10,7 +10,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.report import make_runs
 from blurbstudy.report.make_runs import make_all_runs, make_studies, plan_runs
 from blurbstudy.sections import layer_adaptation, optimization_ablation
-from blurbstudy.study.parameters import scale_parameters
+from blurbstudy.study.parameters import NOTEBOOK_METADATA, scale_parameters
 
 OPTIMIZATION, LAYERS = optimization_ablation.NOTEBOOK, layer_adaptation.NOTEBOOK
 
@@ -69,6 +69,7 @@ def test_an_error_in_one_section_is_named_and_the_others_run(plan, monkeypatch):
 def test_a_listed_plan_trains_the_same_runs_as_the_command(plan):
     studies = make_studies(plan)
     assert plan_runs(studies) == 7 and len(studies[0].store) == 0
+    assert studies[0].store.all_metadata(NOTEBOOK_METADATA).keys() == {OPTIMIZATION, LAYERS}  # for a report
     result = train_plan(studies[0].store, LocalEngine(workers=1), progress="silent")
     assert result.trained == 7
     made = make_all_runs(make_studies(plan))

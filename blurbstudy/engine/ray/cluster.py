@@ -13,6 +13,7 @@ from ...config import JsonObject
 from ...errors import ParameterError, flat_message
 from ...lazy_imports import optional_module
 from ..workers.process import available_cpus, worker_environment
+from .task import kill_process
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -83,6 +84,15 @@ def cluster_slots(device: str = "auto") -> tuple[str, int]:
 def slots_of(device: str) -> int:
     """How many populations may train side by side now; at least one, since lost machines may be replaced."""
     return max(1, _count("CPU" if device == "cpu" else "GPU"))
+
+
+def kill_worker(node_id: str, pid: int) -> None:
+    """Kill a process of a machine. Ray's cancellation asks the process itself, which may be stopped."""
+    ray: Any = optional_module("ray", extra="cluster")
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    ray.remote(num_cpus=0, scheduling_strategy=there)(kill_process).remote(pid)
 
 
 def _count(resource: str) -> int:

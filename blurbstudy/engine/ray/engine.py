@@ -24,7 +24,7 @@ from ..sources.sources import Sources, sources_to_dict
 from ..sweep_state import FailedPopulation, OnProgress, SweepState
 from ..workers.messages import Failed, Finished, StepsDone, Stopped
 from . import task
-from .cluster import OBJECTS, cluster_slots, connect, slots_of
+from .cluster import OBJECTS, cluster_slots, connect, kill_worker, slots_of
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -263,16 +263,11 @@ class _Sweep:
 
     def _kill_hanging(self) -> None:
         """Kill workers without a message for too long; of one that never sent any, the process is not known."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
         limit = self.engine.hang_seconds
         for running in self.running.values():
             if running.process and not running.cause and time.monotonic() - (running.heard or 0) > limit:
                 running.cause = f"no progress for {limit:.0f} s"
-                node, pid = running.process
-                there = NodeAffinitySchedulingStrategy(node, soft=False)
-                # Ray's cancellation asks the process itself, which may be stopped.
-                self.ray.remote(num_cpus=0, scheduling_strategy=there)(task.kill_process).remote(pid)
+                kill_worker(*running.process)
 
     def _skip_waiting(self) -> None:
         """Skip all populations that did not start."""

@@ -32,8 +32,16 @@ class ParallelProgress:
         """Set the fraction of job `index` that is done."""
         with self._lock:
             self.fractions[index] = fraction
-            done = sum(n * part for n, part in zip(self.steps, self.fractions, strict=True))
-            self.bar.update(done, runs_done=sum(part == 1 for part in self.fractions))
+            self._draw()
+
+    def say(self, current: str) -> None:
+        """Show what is under way, while nothing is done."""
+        with self._lock:
+            self._draw(current)
+
+    def _draw(self, current: str = "") -> None:
+        done = sum(n * part for n, part in zip(self.steps, self.fractions, strict=True))
+        self.bar.update(done, runs_done=sum(part == 1 for part in self.fractions), current=current)
 
 
 def run_in_subprocesses(

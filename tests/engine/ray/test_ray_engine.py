@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,12 +19,15 @@ import psutil
 import ray
 import yaml
 from ray.cluster_utils import Cluster
+from ray.util import placement_group, remove_placement_group
 
 from blurbstudy.config import Recipe
 from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.ray import pretraining
 from blurbstudy.engine.ray.cluster import cluster_slots, connect, slots_of
 from blurbstudy.engine.ray.engine import RayEngine
+from blurbstudy.engine.ray.pretraining import SCRATCH, scratch_folder
 from blurbstudy.engine.sources.encoders import ensure_encoders
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
@@ -47,7 +51,6 @@ import sys
 from blurbstudy.engine.ray.engine import RayEngine
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.engine.train_plan import read_plan
-from blurbstudy.pretraining.encoder_cache import EncoderRequest
 from blurbstudy.store.run_store import RunStore
 
 store = RunStore(sys.argv[1])
@@ -305,6 +308,44 @@ def test_pretraining_on_the_cluster_stops_at_the_deadline(cluster, encoders):
     deadline = Deadline(at=time.time() + 15)
     assert ensure_encoders(encoders("bert", tokens=20_000_000), deadline=deadline, **QUIET) == {}
     assert deadline.skipped_encoders == ["bert"] and not workers()
+
+
+def test_a_stopped_worker_that_pretrains_is_replaced(cluster, encoders, monkeypatch):
+    monkeypatch.setattr(pretraining, "HANG_SECONDS", 4.0)
+    fractions, made = [], {}
+    update = pretraining.ParallelProgress.update
+    monkeypatch.setattr(
+        pretraining.ParallelProgress, "update", lambda *args: fractions.append(args[-1]) or update(*args)
+    )
+    thread = threading.Thread(target=lambda: made.update(ensure_encoders(encoders("bert", tokens=400_000), **QUIET)))
+    thread.start()
+    wait_until(lambda: fractions, thread)
+    (stopped,) = workers()
+    stopped.suspend()
+    thread.join(timeout=300)
+    assert made["bert"].is_dir() and not stopped.is_running()
+
+
+def test_pretraining_that_no_machine_is_free_for_ends_at_the_deadline(cluster, encoders):
+    everything = placement_group([{"CPU": 1}, {"CPU": 1}])
+    assert everything.wait(30)
+    try:
+        deadline = Deadline(at=time.time() + 3)
+        assert ensure_encoders(encoders("bert"), deadline=deadline, **QUIET) == {}
+    finally:
+        remove_placement_group(everything)
+    assert deadline.skipped_encoders == ["bert"]
+
+
+def test_text_that_a_killed_worker_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch_folder() as used:
+        left = shutil.copytree(used, tmp_path / f"{SCRATCH}left")
+        for folder in (used, left):
+            os.utime(folder / "lock", (0, 0))
+        with scratch_folder() as other:
+            assert set(tmp_path.iterdir()) == {used, other}
+    assert not list(tmp_path.iterdir())
 
 
 def test_slots_are_the_cpus_of_all_machines(cluster):
