@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 SCALE  ?= mini
 ARGS   ?=
-TESTS  ?= -n 2
+TESTS  ?= -n 2 --dist loadgroup
 DATA   ?= $(BLURBSTUDY_DATA)
 ENCODER ?=
 

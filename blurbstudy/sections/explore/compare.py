@@ -20,7 +20,7 @@ from .runs import group_points
 
 def comparable_groups(catalog: StoreCatalog, first: RunGroup) -> list[RunGroup]:
     """Groups that can be compared with `first`: same task and data, at least one common seed."""
-    groups = catalog.groups_of_data[first.task.name, first.data]
+    groups = catalog.groups_of_data.get((first.task.name, first.data), [])
     return [group for group in groups if group.key != first.key and group.runs.keys() & first.runs.keys()]
 
 

@@ -1,13 +1,11 @@
 """A Ray cluster of two machines, simulated on this one: the same records as the local engine's, whatever dies."""
 
-import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,37 +13,24 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
-import psutil
 import ray
-import yaml
-from ray.cluster_utils import Cluster
-from ray.util import placement_group, remove_placement_group
 
 from blurbstudy.config import Recipe
-from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.engine.ray import pretraining
 from blurbstudy.engine.ray.cluster import cluster_slots, connect, slots_of
 from blurbstudy.engine.ray.engine import RayEngine
-from blurbstudy.engine.ray.pretraining import SCRATCH, scratch_folder
-from blurbstudy.engine.sources.encoders import ensure_encoders
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.engine.train_plan import write_plan
 from blurbstudy.errors import StoreError, StudyError
-from blurbstudy.pretraining.encoder_cache import EncoderRequest
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks.folds import ResampledSplits
+from tests.engine.ray.cluster import NODE, wait_until, workers
 from tests.engine.test_workers_on_one_store import check_equal
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 QUIET = {"progress": "silent"}
 TRAINERS = "tests.engine.ray.trainers"
-NODE = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 2**27}
-PRETRAINING = {
-    "vocab_size": 150, "n_layers": 1, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
-    "max_length": 40, "batch_size": 8, "steps": 6, "learning_rate": 5e-3, "held_out": 0.1, "n_evaluations": 2,
-}  # fmt: skip
 DRIVER = """
 import sys
 from blurbstudy.engine.ray.engine import RayEngine
@@ -59,22 +44,6 @@ engine = RayEngine(address=sys.argv[2], device="cpu", population=1)
 result = run_missing(plan.configs, store, sources=plan.sources, engine=engine, progress="silent")
 print("trained", result.trained, flush=True)
 """
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """Two machines of one CPU each; this process is the driver."""
-    flag = tmp_path_factory.mktemp("flag") / "hung"
-    os.environ["BLURBSTUDY_TEST_FLAG"] = str(flag)
-    with pytest.MonkeyPatch.context() as environment:  # the machines have another cache
-        environment.setenv("BLURBSTUDY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        made = Cluster(initialize_head=True, head_node_args=NODE)
-        made.add_node(**NODE)
-    made.wait_for_nodes()
-    ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
-    yield made
-    ray.shutdown()
-    made.shutdown()
 
 
 @pytest.fixture
@@ -95,15 +64,6 @@ def engine(**options):
     return RayEngine(**({"device": "cpu", "population": 1} | options))
 
 
-def workers():
-    """Processes that train now."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any("ray::run_task" in part for part in process.info["cmdline"] or ()):
-            found.append(process)
-    return found
-
-
 def kill_at_random(thread, *, kills, seed, action):
     chance, done = random.Random(seed), 0
     while thread.is_alive() and done < kills:
@@ -111,13 +71,6 @@ def kill_at_random(thread, *, kills, seed, action):
         done += action(chance)
     thread.join(timeout=300)
     return done
-
-
-def wait_until(condition, thread):
-    """While a sweep runs; fails if it ends before."""
-    while not condition():
-        assert thread.is_alive()
-        time.sleep(0.05)
 
 
 def in_background(configs, store, sources, on_progress=None, **options):
@@ -264,88 +217,6 @@ def test_a_full_disk_keeps_what_is_finished_and_the_sweep_goes_on_once_there_is_
     make_room()
     run_missing(configs, store, sources=sources, engine=engine(), **QUIET)
     check_equal(store, undisturbed)
-
-
-@pytest.fixture
-def encoders(tmp_path, monkeypatch):
-    """Encoders to be pretrained by so many tokens, into a cache of their own; text and configuration are files."""
-    corpus, config = tmp_path / "corpus.jsonl", tmp_path / "tiny.yaml"
-    lines = [{"sentences": [f"drug{i % 7} binds gene{i % 5}.", f"gene{i % 5} is moved by {i}."]} for i in range(60)]
-    corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    config.write_text(yaml.safe_dump(PRETRAINING))
-
-    def make(*objectives, engine="ray", **more):
-        monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / engine))
-        return {
-            name: EncoderRequest(objective=name, corpus=(str(corpus),), config=str(config), engine=engine, **more)
-            for name in objectives
-        }
-
-    return make
-
-
-def test_encoders_pretrained_on_the_cluster_are_those_of_this_machine_even_if_a_worker_is_killed(cluster, encoders):
-    local = ensure_encoders(encoders("bert", "electra", engine="local"), **QUIET)
-    made = {}
-    thread = threading.Thread(target=lambda: made.update(ensure_encoders(encoders("bert", "electra"), **QUIET)))
-    thread.start()
-    wait_until(workers, thread)
-    workers()[0].kill()
-    thread.join(timeout=300)
-    assert made.keys() == local.keys()
-    for name, folder in local.items():
-        assert made[name].name == folder.name and made[name].parent != folder.parent
-        assert {file.name for file in made[name].iterdir()} == {file.name for file in folder.iterdir()}
-        assert (made[name] / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
-
-
-def test_a_pretraining_that_fails_on_the_cluster_is_told(cluster, encoders):
-    with pytest.raises(StudyError, match="pretraining bert failed: steps="):
-        ensure_encoders(encoders("bert", tokens=10**14), **QUIET)  # more steps than a configuration allows
-
-
-def test_pretraining_on_the_cluster_stops_at_the_deadline(cluster, encoders):
-    deadline = Deadline(at=time.time() + 15)
-    assert ensure_encoders(encoders("bert", tokens=20_000_000), deadline=deadline, **QUIET) == {}
-    assert deadline.skipped_encoders == ["bert"] and not workers()
-
-
-def test_a_stopped_worker_that_pretrains_is_replaced(cluster, encoders, monkeypatch):
-    monkeypatch.setattr(pretraining, "HANG_SECONDS", 4.0)
-    fractions, made = [], {}
-    update = pretraining.ParallelProgress.update
-    monkeypatch.setattr(
-        pretraining.ParallelProgress, "update", lambda *args: fractions.append(args[-1]) or update(*args)
-    )
-    thread = threading.Thread(target=lambda: made.update(ensure_encoders(encoders("bert", tokens=400_000), **QUIET)))
-    thread.start()
-    wait_until(lambda: fractions, thread)
-    (stopped,) = workers()
-    stopped.suspend()
-    thread.join(timeout=300)
-    assert made["bert"].is_dir() and not stopped.is_running()
-
-
-def test_pretraining_that_no_machine_is_free_for_ends_at_the_deadline(cluster, encoders):
-    everything = placement_group([{"CPU": 1}, {"CPU": 1}])
-    assert everything.wait(30)
-    try:
-        deadline = Deadline(at=time.time() + 3)
-        assert ensure_encoders(encoders("bert"), deadline=deadline, **QUIET) == {}
-    finally:
-        remove_placement_group(everything)
-    assert deadline.skipped_encoders == ["bert"]
-
-
-def test_text_that_a_killed_worker_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with scratch_folder() as used:
-        left = shutil.copytree(used, tmp_path / f"{SCRATCH}left")
-        for folder in (used, left):
-            os.utime(folder / "lock", (0, 0))
-        with scratch_folder() as other:
-            assert set(tmp_path.iterdir()) == {used, other}
-    assert not list(tmp_path.iterdir())
 
 
 def test_slots_are_the_cpus_of_all_machines(cluster):

@@ -20,7 +20,8 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.engine.train_plan import write_plan
 from blurbstudy.store.run_store import RunStore
-from tests.engine.ray.test_ray_engine import DRIVER, NODE, workers
+from tests.engine.ray.cluster import NODE, workers
+from tests.engine.ray.test_ray_engine import DRIVER
 from tests.engine.test_workers_on_one_store import check_equal, put_by, start_worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
