@@ -29,11 +29,14 @@ def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[Non
     the one with fewer techniques last.
     """
     best, most = (None, None), (False, 0)
+    ideal = (True, max((len(group.runs) for group in catalog.groups), default=0))
     for groups in catalog.groups_of_data.values():
         for first, second in permutations(groups, 2):
             common = len(first.runs.keys() & second.runs.keys())
             if common and (rank := (first.encoder == second.encoder, common)) > most:
                 best, most = (second, first), rank
+                if most == ideal:
+                    return best
     return best
 
 

@@ -54,7 +54,7 @@ class Team:
 
 def test_fifty_random_kills_lose_nothing_and_record_nothing_twice(tmp_path, store, make_sources, make_grid):
     sources = make_sources(store)
-    configs = make_grid(sources, RUNS, epochs=6)
+    configs = make_grid(sources, RUNS, epochs=18)
     write_plan(store, configs, sources=sources)
     undisturbed = RunStore(tmp_path / "undisturbed")
     run_missing(configs, undisturbed, sources=sources, engine=LocalEngine(workers=2, population=1), progress="silent")
