@@ -54,12 +54,15 @@ def test_the_archive_has_neither_predictions_nor_probabilities(records):
     assert not any(one["predictions"] or one["probabilities"] or one["last_predictions"] for one in records)
 
 
-def test_whoever_has_the_datasets_can_unpack_the_store_of_every_published_run(records, tmp_path):
+def test_whoever_has_the_datasets_can_unpack_every_published_run_with_its_predictions_but_no_gold_labels(
+    records, tmp_path
+):
     data = os.environ.get("BLURBSTUDY_DATA")
     if not data or not shutil.which("openssl"):
         pytest.skip("needs the datasets (BLURBSTUDY_DATA) and openssl")
     script = ARCHIVE_FILE.with_name("store.sh")
     subprocess.run(["sh", str(script), "unpack", str(tmp_path), data], check=True)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["runs"]
     store = RunStore(tmp_path)
     assert {one["id"]: one["scores"] for one in records} == {
         one["id"]: dict(record.scores) for one in records if (record := store.get(one["id"])) and record.predictions

@@ -146,14 +146,13 @@ def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "
     """A store's runs, without those hidden; `records` reads predictions when they are needed."""
     with open_index(store) as index:
         conditions, unreadable = index.conditions(), index.errors()
-    if hidden:
-        shown = {key: [run for run in runs if run.id not in hidden] for key, runs in conditions.items()}
-        conditions = {key: runs for key, runs in shown.items() if runs}
-    firsts = [runs[0] for runs in conditions.values()]
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
     datasets = list(store.all_metadata("data").values())
     if hidden:
-        used = {print_ for run in firsts for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
+        shown = {key: [run for run in runs if run.id not in hidden] for key, runs in conditions.items()}
+        conditions = {key: runs for key, runs in shown.items() if runs}
+        configs = [runs[0].config for runs in conditions.values()]
+        used = {print_ for config in configs for print_ in (config.encoder_fingerprint, config.data_fingerprint)}
         encoders = [metadata for metadata in encoders if metadata["fingerprint"] in used]
         datasets = [metadata for metadata in datasets if metadata["fingerprint"] in used]
     return StoreCatalog(

@@ -20,13 +20,10 @@ from blurbstudy.engine.sources.encoders import ensure_encoders
 from blurbstudy.errors import StudyError
 from blurbstudy.pretraining.encoder_cache import EncoderRequest
 from tests.engine.ray.cluster import wait_until, workers
+from tests.engine.sources.test_encoders import CONFIG
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 QUIET = {"progress": "silent"}
-PRETRAINING = {
-    "vocab_size": 150, "n_layers": 1, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
-    "max_length": 40, "batch_size": 8, "steps": 6, "learning_rate": 5e-3, "held_out": 0.1, "n_evaluations": 2,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +32,7 @@ def encoders(tmp_path, monkeypatch):
     corpus, config = tmp_path / "corpus.jsonl", tmp_path / "tiny.yaml"
     lines = [{"sentences": [f"drug{i % 7} binds gene{i % 5}.", f"gene{i % 5} is moved by {i}."]} for i in range(60)]
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    config.write_text(yaml.safe_dump(PRETRAINING))
+    config.write_text(yaml.safe_dump(CONFIG))
 
     def make(*objectives, engine="ray", **more):
         monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / engine))
