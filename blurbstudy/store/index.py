@@ -88,11 +88,13 @@ class RunIndex:
         return self._database.execute(query).fetchone()[0]
 
     def _refresh(self) -> None:
-        files = _record_files(self._store)
+        # The index before the folder: every run indexed by now was stored by now, so one that the folder lacks is gone,
+        # and not one that another process stored and indexed meanwhile.
         indexed: dict[str, FileState] = {
             run_id: (size, modified)
             for run_id, size, modified in self._database.execute("SELECT id, size, modified FROM runs")
         }
+        files = _record_files(self._store)
         gone = [(run_id,) for run_id in indexed.keys() - files.keys()]
         if gone:
             with self._database:

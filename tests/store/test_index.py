@@ -205,6 +205,21 @@ def test_nothing_is_written_into_the_store(store, records):
     assert sorted(store.folder.rglob("*")) == before
 
 
+def test_a_run_stored_and_indexed_while_another_reader_lists_the_folder_stays(store, monkeypatch, make_record):
+    list_files = index._record_files
+
+    def list_before_another_run(store):
+        files = list_files(store)
+        monkeypatch.setattr(index, "_record_files", list_files)
+        store.put(make_record(50, test=[0.5, 1.5]))
+        indexed_runs(store)
+        return files
+
+    before = len(indexed_runs(store))
+    monkeypatch.setattr(index, "_record_files", list_before_another_run)
+    assert len(indexed_runs(store)) == before + 1
+
+
 def test_concurrent_readers_and_a_writer_see_complete_records(store, records, make_record):
     program = f"""
 from blurbstudy.store.index import indexed_runs
