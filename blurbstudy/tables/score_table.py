@@ -136,8 +136,9 @@ def cell_legend(results: Results, paper: str) -> list[str]:
     """How to read a cell, the statuses of the runs, and our notes on the paper's table."""
     summaries = results.summaries.values()
     mentions = (
-        "Mention list: F1 of looking up the mentions of train in the text (longest match; phrases that are "
-        "mentions in at least half of their occurrences). A mean below it says so in red."
+        "Mention list: F1 of looking up the mentions of train, all of it also where models learn from a part, in the "
+        "text (longest match; phrases that are mentions in at least half of their occurrences). A mean below it says "
+        "so in red."
     )
     has_mentions = any(summary.mention_list is not None for summary in summaries)
     if not results.decides:

@@ -15,7 +15,7 @@ from ...tables.score_table import percent
 from ...tables.table import KeyFinding
 from ...tasks import TASKS
 from .evidence import Evidence
-from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, tasks_of, technique_effects
+from .gains import LEVEL, NAMED, QUESTION, TechniqueEffect, default_grids, encoder_of, tasks_of, technique_effects
 from .names import in_sentence
 
 FEW_EXAMPLES = 1000
@@ -39,10 +39,8 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
             official = len(column.tasks) == 1 and column.splits is None and tasks_of(column) in tested
             n = int(evidence.train_sizes.get(config.task, 0) * config.train_share)
             if key.level == baseline and official and summary.n > 1 and 0 < n <= FEW_EXAMPLES:
-                recipe = (
-                    f"{config.recipe.epochs / config.train_share:g} epochs{_few_epochs(results, config.task)} at a "
-                )
-                recipe += f"learning rate of {config.recipe.learning_rate:g}"
+                epochs = f"{config.recipe.epochs / config.train_share:g} epochs{_few_epochs(results, config.task)}"
+                recipe = f"{epochs}, learning rate {config.recipe.learning_rate:g}"
                 _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
                 encoders.setdefault(encoder_of(results, key), summary)
     sentences = [_few_examples(name, *cell, effects) for name, cell in cells.items()]
@@ -51,11 +49,11 @@ def few_examples_answer(evidence: Evidence) -> KeyFinding:
 
 
 def _few_epochs(results: Results, task: str) -> str:
-    """How many epochs the settings with few epochs have: ` (few epochs: 5)`."""
+    """How many epochs the settings with few epochs have: ` rather than 5`."""
     recipes = {level: recipe for (level, of), recipe in results.grid.recipes.items() if of == task}
     default = recipes.get(DEFAULT_RECIPE)
     fewer = {recipe.epochs for recipe in recipes.values() if default and recipe.epochs < default.epochs}
-    return f" (few epochs: {fewer.pop():g})" if len(fewer) == 1 else ""
+    return f" rather than {fewer.pop():g}" if len(fewer) == 1 else ""
 
 
 def _few_examples(
@@ -80,17 +78,24 @@ def _few_examples(
     where = f"{name} ({about})" if about else name
     scores = ", ".join(f"{_score(cell)} with {encoder}" for encoder, cell in encoders.items())
     collapsed, runs = (sum(getattr(cell, part) for cell in encoders.values()) for part in ("collapsed", "runs"))
-    parts = [
-        f"{where}: {', '.join(better)}, better than the default recipe" if better else f"{where}: the default recipe"
-    ]
-    parts[0] += f", {recipe}"
-    parts.append(
-        f"{'The default recipe' if better else 'It'} scores {scores}, and {collapsed} of {runs} runs collapsed"
-    )
+    default = f"the default recipe ({recipe})"
+    parts = [f"{where}: {', '.join(better)}, better than {default}"] if better else [f"{where}: {default}"]
+    subject = "The default recipe" if better else "It"
+    parts.append(f"{subject} scores {scores}{_below_list(encoders)}, and {collapsed} of {runs} runs collapsed")
     parts += [] if better else ["Nothing tested is shown to be better"]
     parts += [f"Worse: {', '.join(worse)}"] if worse else []
-    parts += [f"Undecided: {', '.join(open_)}"] if open_ else []
+    if open_:
+        parts.append(f"Undecided: {', '.join(open_) if len(open_) <= NAMED else f'{len(open_)} other comparisons'}")
     return ". ".join(parts) + "."
+
+
+def _below_list(encoders: Mapping[str, CellSummary]) -> str:
+    """The F1 of a list of train's mentions, where a model that has learned little is below it."""
+    lists = [
+        cell.mention_list for cell in encoders.values() if (cell.noncollapsed_mean or 0) < (cell.mention_list or 0)
+    ]
+    value = format_number(percent(lists[0]), 1) if lists else ""
+    return f" (looking up the mentions of all of train gives {value})" if lists else ""
 
 
 def _score(cell: CellSummary) -> str:
@@ -110,7 +115,10 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
         for effect in effects:
             if tasks := effect.decided(outcome):
                 where.setdefault(f"on {' and '.join(tasks)}", []).append(in_sentence(effect.setting))
-        if where:
+        n = sum(decision.outcome is outcome for effect in effects for decision in effect.judged)
+        if outcome is Outcome.UNDECIDED and n > NAMED:
+            sentences.append(f"{start}: {n} of {sum(len(effect.judged) for effect in effects)} comparisons.")
+        elif where:
             listed = "; ".join(f"{', '.join(names)} ({task_text})" for task_text, names in where.items())
             sentences.append(f"{start}: {listed}.")
     sentences += [*_saves(effects), *_untested(effects)]

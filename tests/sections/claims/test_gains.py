@@ -65,6 +65,10 @@ def test_what_to_use_with_few_examples_names_what_is_better_and_what_is_not_show
     assert said.startswith("BioASQ (question answering, 670 examples): layer freeze (+")
     assert said.endswith("Undecided: layer reinit (0.0).")
     assert "The default recipe scores 81.8 ± 2.6 with BERT, and 0 of 5 runs collapsed. " in said
+    for key, summary in results.summaries.items():
+        results.summaries[key] = dataclasses.replace(summary, mention_list=0.9)
+    said = few_examples_answer(few).sentences[0]
+    assert "scores 81.8 ± 2.6 with BERT (looking up the mentions of all of train gives 90.0), and" in said
     many = dataclasses.replace(evidence_of(results), train_sizes={"BioASQ": 5000})
     assert few_examples_answer(many).sentences[0].startswith("No task with at most 1,000 training examples")
 
