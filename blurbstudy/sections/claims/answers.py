@@ -91,11 +91,10 @@ def _few_examples(
 
 def _below_list(encoders: Mapping[str, CellSummary]) -> str:
     """The F1 of a list of train's mentions, where a model that has learned little is below it."""
-    lists = [
-        cell.mention_list for cell in encoders.values() if (cell.noncollapsed_mean or 0) < (cell.mention_list or 0)
-    ]
-    value = format_number(percent(lists[0]), 1) if lists else ""
-    return f" (looking up the mentions of all of train gives {value})" if lists else ""
+    listed = [(cell.mention_list, cell) for cell in encoders.values() if cell.mention_list is not None]
+    below = [value for value, cell in listed if (cell.noncollapsed_mean or 0) < value]
+    value = format_number(percent(below[0]), 1) if below else ""
+    return f" (looking up the mentions of all of train gives {value})" if below else ""
 
 
 def _score(cell: CellSummary) -> str:
