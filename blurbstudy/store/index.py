@@ -176,6 +176,7 @@ def _open_file(file: Path) -> sqlite3.Connection:
 def _open(file: Path | str) -> sqlite3.Connection:
     database = sqlite3.connect(file, timeout=TIMEOUT)
     try:
+        database.execute("PRAGMA synchronous = OFF")  # a cache: what a crash of the machine damages is built again
         database.executescript(_TABLES)
         database.execute("SELECT id, size, modified, condition, record, error FROM runs LIMIT 1").fetchall()
         return database
