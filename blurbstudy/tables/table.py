@@ -111,14 +111,13 @@ class Table:
         return figures_bundle(self._repr_html_(), self.info)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{self._head(i)}</th>' for i in range(len(self.columns)))
+        lacking = self._unrun_columns()
+        head = "".join(f'<th scope="col"{_unrun(i in lacking)}>{self._head(i)}</th>' for i in range(len(self.columns)))
         scales = [bar_scale(self._scores(i)) for i in range(max(map(len, [self.columns, *self.rows])))]
         unrun = self._unrun()
-        rows = [self._row(row, index, scales) for index, row in enumerate(self._spanned())]
-        body = "".join(
-            f'<tr class="unrun">{row}</tr>' if index in unrun else f"<tr>{row}</tr>" for index, row in enumerate(rows)
-        )
-        notes = "".join(f"<li>{html_lines(note)}</li>" for note in [*self._unrun_notes(unrun), *self.notes])
+        rows = [self._row(row, index, scales, lacking) for index, row in enumerate(self._spanned())]
+        body = "".join(f"<tr{_unrun(index in unrun)}>{row}</tr>" for index, row in enumerate(rows))
+        notes = "".join(f"<li>{html_lines(note)}</li>" for note in [*self._unrun_notes(unrun, lacking), *self.notes])
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         label = escape(self.title, quote=True)
@@ -142,12 +141,19 @@ class Table:
         }
         return [index for index, heading in enumerate(headings) if heading not in run] if run else []
 
-    def _unrun_notes(self, unrun: Sequence[int]) -> list[str]:
+    def _unrun_columns(self) -> list[int]:
+        """The same of columns of scores: hidden where another has runs."""
+        scores = {index: cells for index in range(len(self.columns)) if (cells := self._scores(index))}
+        run = {index for index, cells in scores.items() if any(cell.runs or cell.mean is not None for cell in cells)}
+        return [index for index in scores if index not in run] if run else []
+
+    def _unrun_notes(self, rows: Sequence[int], columns: Sequence[int]) -> list[str]:
+        named = [(_heading(self.rows[index][0]), self.rows[index]) for index in rows]
+        named += [(self.columns[index], [row[index] for row in self.rows]) for index in columns]
         reasons: dict[str, list[str]] = {}
-        for index in unrun:
-            state = next(cell.state for cell in self.rows[index] if isinstance(cell, Score))
-            names = reasons.setdefault(state, [])
-            names += [] if (name := _heading(self.rows[index][0])) in names else [name]
+        for name, cells in named:
+            names = reasons.setdefault(next(cell.state for cell in cells if isinstance(cell, Score)), [])
+            names += [] if name in names else [name]
         listed = "; ".join(f"{', '.join(names)} ({state})" for state, names in reasons.items())
         condition = ", and shown only with the paper's numbers" if self._switch() else ""
         return [f"Left out, for lack of runs{condition}: {listed}."] if listed else []
@@ -211,7 +217,13 @@ class Table:
             writer.writerow(escape_spreadsheet(cell) for cell in cells)
         return text.getvalue()
 
-    def _row(self, row: Sequence[tuple[Cell, int]], number: int, scales: Sequence[tuple[float, float] | None]) -> str:
+    def _row(
+        self,
+        row: Sequence[tuple[Cell, int]],
+        number: int,
+        scales: Sequence[tuple[float, float] | None],
+        unrun_columns: Sequence[int],
+    ) -> str:
         cells = []
         for index, (cell, span) in enumerate(row):
             if span == 0:
@@ -222,6 +234,7 @@ class Table:
             else:
                 value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, HtmlCell) else None
                 sort = "" if value is None else f' data-value="{value:g}"'
+                sort += _unrun(index in unrun_columns)
                 if isinstance(cell, Score):
                     name = f"{slug(self.title)}-{number}-{index}"
                     cells.append(f"<td{sort}>{cell.html(scale=scales[index], description=name)}</td>")
@@ -237,6 +250,10 @@ class Table:
                 if self.rows[index][0] == self.rows[index - 1][0]:
                     spans[index - 1], spans[index] = spans[index] + 1, 0
         return [[(row[0], spans[i]), *((cell, 1) for cell in row[1:])] for i, row in enumerate(self.rows)]
+
+
+def _unrun(hidden: bool) -> str:
+    return ' class="unrun"' if hidden else ""
 
 
 @dataclass(frozen=True, kw_only=True)

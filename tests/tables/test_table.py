@@ -42,6 +42,20 @@ def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
     assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
 
 
+def test_rows_and_columns_without_runs_are_hidden_until_the_papers_numbers_are_shown_and_named():
+    absent = Score(mean=None, expected=5, paper=92.9, state="not run")
+    rows = [("BERT", WHOLE, absent), ("ELECTRA", WHOLE, absent), ("GPT", absent, absent)]
+    table = Table(title="t", columns=("Encoder", "BIOSSES", "PubMedQA"), rows=rows)
+    html = table._repr_html_()
+    assert '<th scope="col" class="unrun">PubMedQA' in html and html.count('<td class="unrun">') == 3
+    assert html.count('<tr class="unrun">') == 1
+    assert re.search(
+        r"Left out, for lack of runs, and shown only with the paper.{1,6}s numbers: GPT, PubMedQA \(not run\)\.", html
+    )
+    nothing = dataclasses.replace(table, rows=[("BERT", absent, absent)])._repr_html_()
+    assert "unrun" not in nothing and nothing.count(">not run<") == 2
+
+
 def test_lines_of_a_number_open_with_it_and_the_column_is_sorted_by_the_number():
     table = Table(
         title="t", columns=("x", "y"), rows=(("a", number_with_details(0.1, "+10.00", ["seeds [<]", "paper 3"])),)
