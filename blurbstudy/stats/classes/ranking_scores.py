@@ -30,7 +30,7 @@ class RankingScores:
     """The scores of probabilities, fractions: means over runs."""
 
     scores: Mapping[str, float]  # key of RANKINGS -> score
-    intervals: Mapping[str, Interval | None]  # 95% over examples
+    intervals: Mapping[str, Interval | None]  # 95% over examples; None also if every draw has the same score
     method: str  # of the intervals, or "none: " and why
     of: str  # what is averaged
     labels: Mapping[str, Mapping[str, float]]  # label -> key of RANKINGS -> score
@@ -75,8 +75,11 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
             values = np.concatenate([[scores[name] for scores in by_label] for by_label in resampled], axis=1)
             n_defined = (~np.isnan(values)).sum(axis=0)  # a draw may lack a label
             means = np.nansum(values, axis=0)[n_defined > 0] / n_defined[n_defined > 0]
-            intervals[name] = percentile_interval(means)
+            if np.ptp(means) > 0:  # else all draws are perfect, which says nothing of other examples
+                intervals[name] = percentile_interval(means)
         method = f"bootstrap over {reference.resampling_units(split)}"
+        if not any(intervals.values()):
+            method = "none: every resampled test set has the same score"
     return RankingScores(
         scores={name: float(np.mean([full_scores[i][name] for i in averaged])) for name in RANKINGS},
         intervals=intervals,
