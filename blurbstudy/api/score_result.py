@@ -96,6 +96,9 @@ class ScoredPredictions:
             lines.append(f"    {c.meaning}")
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
         rows += [(_title(name), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]

@@ -91,6 +91,9 @@ class SpanScores:
         lines += self._type_lines() if len(self.types) > 1 else []
         return "\n".join([*lines, *self.notes, *caveat_lines(self.caveats, self.split)])
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         columns = ("Entities", "Precision", "Recall", "F1", "Found", "Of gold", "Right", "Of predicted")
         named = [("all types", self.scores), *self.types.items()]

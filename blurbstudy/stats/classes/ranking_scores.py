@@ -19,6 +19,7 @@ from ..example_interval import MIN_COUNTING_UNITS
 from ..intervals import Interval, percentile_interval
 from ..references import GoldReference
 from ..resampling import bootstrap_counts
+from ..status import count_units
 
 Rows = Sequence[Sequence[float]]  # of each example, the probability of each label
 DRAWS = 500  # of the bootstrap: the first of those of other scores
@@ -66,7 +67,7 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
     _, unit_of = np.unique(np.asarray(reference.units(split)), return_inverse=True)
     counting = min(len(set(unit_of[marks[:, i] == side])) for i in averaged for side in (True, False))
     intervals: dict[str, Interval | None] = dict.fromkeys(RANKINGS)
-    method = f"none: a label has or lacks only {counting} {reference.resampling_units(split)}"
+    method = f"none: a label has or lacks only {count_units(counting, reference, split)}"
     if counting >= MIN_COUNTING_UNITS:
         counts = bootstrap_counts(reference.n_units(split))[:DRAWS]
         parts = [counts[start : start + _PART][:, unit_of] for start in range(0, DRAWS, _PART)]
