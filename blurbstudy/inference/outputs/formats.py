@@ -108,8 +108,8 @@ def output_format(format_name: str | None, file_name: str | None) -> str:
     if format_name is None:
         suffix = Path(file_name or "").suffix.lower()
         if suffix in NOT_WRITTEN:
-            endings = ", ".join(SUFFIXES)
-            raise ParameterError(f"--to {file_name}: no predictions are written as {suffix}; use {endings}, or --format")
+            remedy = f"use {', '.join(SUFFIXES)}, or --format"
+            raise ParameterError(f"--to {file_name}: no predictions are written as {suffix}; {remedy}")
         return SUFFIXES.get(suffix, "jsonl")
     check_choice("format", format_name, FORMATS)
     return format_name
