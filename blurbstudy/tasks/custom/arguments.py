@@ -62,11 +62,11 @@ def number(value: Any) -> float | None:
         return None
 
 
-def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str:
+def choose_metric(name: object, kind: str, *, fitting: Sequence[str]) -> str:
     """The named metric if it fits the task type, or the default one."""
     if name is None:
         return fitting[0]
-    if name not in METRICS:
+    if not isinstance(name, str) or name not in METRICS:
         check_choice("metric", name, fitting)
     if name not in fitting:
         raise ParameterError(f"metric={name!r} does not fit kind {kind}; use {any_of(fitting)}")
