@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ParameterError, any_of, check_choice
+from ...errors import ParameterError, any_of, check_choice, did_you_mean
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
@@ -67,7 +67,7 @@ def choose_metric(name: object, kind: str, *, fitting: Sequence[str]) -> str:
     if name is None:
         return fitting[0]
     if not isinstance(name, str) or name not in METRICS:
-        check_choice("metric", name, fitting)
+        raise ParameterError(f"metric={str(name)[:40]!r} is unknown; {did_you_mean(str(name), fitting)}")
     if name not in fitting:
         raise ParameterError(f"metric={name!r} does not fit kind {kind}; use {any_of(fitting)}")
     return name
