@@ -14,6 +14,7 @@ from .scale import Scale
 from .status import count_units
 
 MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
+ROUNDING = 1e-12  # of scores that are equal
 
 
 def example_interval(runs: Sequence[SplitScore], reference: Reference, *, split: str) -> tuple[Interval | None, str]:
@@ -60,7 +61,10 @@ def share_interval(
         return None, _too_few(n_units, reference, split)
     if counting < MIN_COUNTING_UNITS:
         return None, f"{_too_few(counting, reference, split)} that can be right or wrong"
-    return percentile_interval(draws()), f"bootstrap over {units}"
+    resampled = draws()
+    if np.ptp(resampled) < ROUNDING:
+        return None, f"none: every {reference.resampling_unit(split)} is scored alike"
+    return percentile_interval(resampled), f"bootstrap over {units}"
 
 
 def _too_few(n: int, reference: Reference, split: str) -> str:

@@ -15,7 +15,7 @@ from ...config import JsonObject
 from ...metrics import RANKINGS, Ranking
 from ...tasks import Task
 from ...tasks.task import split_labels
-from ..example_interval import MIN_COUNTING_UNITS
+from ..example_interval import MIN_COUNTING_UNITS, ROUNDING
 from ..intervals import Interval, percentile_interval
 from ..references import GoldReference
 from ..resampling import bootstrap_counts
@@ -76,7 +76,7 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
             values = np.concatenate([[scores[name] for scores in by_label] for by_label in resampled], axis=1)
             n_defined = (~np.isnan(values)).sum(axis=0)  # a draw may lack a label
             means = np.nansum(values, axis=0)[n_defined > 0] / n_defined[n_defined > 0]
-            if np.ptp(means) > 0:  # else all draws are perfect, which says nothing of other examples
+            if np.ptp(means) > ROUNDING:  # else all draws are perfect, which says nothing of other examples
                 intervals[name] = percentile_interval(means)
         method = f"bootstrap over {reference.resampling_units(split)}"
         if not any(intervals.values()):
