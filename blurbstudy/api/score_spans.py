@@ -191,7 +191,7 @@ def _interval(terms: np.ndarray) -> tuple[Interval | None, str]:
     if counting < MIN_COUNTING_UNITS:
         return None, f"none: only {count_of(counting, 'document')} with spans"
     draws = bootstrap_of_sums(ENTITY_F1.name, terms)
-    if np.ptp(draws) < ROUNDING:
+    if draws is not None and np.ptp(draws) < ROUNDING:
         return None, "none: every document is scored alike"
     return percentile_interval(draws), "bootstrap over documents"
 
