@@ -161,6 +161,7 @@ def prepare(
     if isinstance(recipe, Recipe):
         check_recipe(recipe, task)  # before anything is loaded
     if task.custom:
+        log(f"{task.name}: reading and auditing the files")  # which takes a minute for 20 MB
         check_trainable(task)  # before an encoder is loaded or anything is written
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)

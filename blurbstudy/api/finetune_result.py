@@ -109,6 +109,9 @@ class FinetuneResult:
             [f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(by_class=True), *curve]
         )
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         told = {caveat.text for caveat in self.caveats}
         warnings = [f"warning: {text}" for text in (self.audit.warnings if self.audit else ()) if text not in told]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
@@ -59,6 +60,12 @@ class Predictions(Sequence[Prediction]):
             for e, kind in one.entities_with_withheld()
         ]
         return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
+
+    def __repr__(self) -> str:
+        """The first ones as JSON lines."""
+        lines = [json.dumps(values, ensure_ascii=False) for values in self[:MAX_SHOWN].to_dicts()]
+        more = [f"and {len(self) - MAX_SHOWN} more"] if len(self) > MAX_SHOWN else []
+        return "\n".join([*lines, *more, *([self.coverage.text(self.task)] if self.coverage else [])])
 
     def _repr_html_(self) -> str:
         documents = "".join(html_document(prediction, self.task) for prediction in self.predictions[:MAX_SHOWN])

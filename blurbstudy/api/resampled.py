@@ -116,6 +116,9 @@ class ResampledResult:
         ]
         return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(by_class=True)])
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         runs = Table(
             title=self._title(),

@@ -86,7 +86,9 @@ class ScoredPredictions:
                 f"({counts.true_positives_predicted} of {counts.predicted} predicted), "
                 f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
             )
-        lines += [f"{_title(name)} (additional metric): {_percent(value)}" for name, value in self.others.items()]
+        lines += [
+            f"{_title(name, self.task)} (additional metric): {_percent(value)}" for name, value in self.others.items()
+        ]
         lines += [*report_lines(self.by_class), *weighted_lines(self.caveats, self.split)]
         if self.conventions:
             lines += ["", "The same predictions under every scoring convention (not comparable with each other):"]
@@ -96,9 +98,12 @@ class ScoredPredictions:
             lines.append(f"    {c.meaning}")
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
-        rows += [(_title(name), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
+        rows += [(_title(name, self.task), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
         rows.append(
             (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
         )
@@ -129,5 +134,9 @@ def _percent(fraction: float) -> str:
     return format_number(100 * fraction)
 
 
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else "Spearman's rank correlation"
+def _title(metric: str, task: Task) -> str:
+    """In words. An additional macro F1 is of all labels, also where the task's score leaves the negative one out."""
+    if metric not in METRICS:
+        return "Spearman's rank correlation"
+    of_all = metric == "macro_f1" and task.metric == "micro_f1"
+    return f"{METRICS[metric].title} over all {len(task.labels)} labels" if of_all else METRICS[metric].title

@@ -15,7 +15,7 @@ from ..errors import DataError, count_of
 from ..metrics import ENTITY_F1, Mention, PrecisionRecallF1, scores_from_counts
 from ..metrics.counts import count_terms
 from ..metrics.relaxed import any_overlap
-from ..stats.example_interval import MIN_COUNTING_UNITS
+from ..stats.example_interval import MIN_COUNTING_UNITS, ROUNDING
 from ..stats.intervals import Interval, percentile_interval, wilson_interval
 from ..stats.resampling import bootstrap_of_sums, counting_units
 from ..tables.formatting import format_interval, format_number
@@ -90,6 +90,9 @@ class SpanScores:
         lines += [f"{match}: {meaning}" for match, meaning in MATCHES.items()]
         lines += self._type_lines() if len(self.types) > 1 else []
         return "\n".join([*lines, *self.notes, *caveat_lines(self.caveats, self.split)])
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
         columns = ("Entities", "Precision", "Recall", "F1", "Found", "Of gold", "Right", "Of predicted")
@@ -187,7 +190,10 @@ def _interval(terms: np.ndarray) -> tuple[Interval | None, str]:
         return wilson_interval(counting if f1 else 0, counting), f"Wilson over documents, {result} of which are right"
     if counting < MIN_COUNTING_UNITS:
         return None, f"none: only {count_of(counting, 'document')} with spans"
-    return percentile_interval(bootstrap_of_sums(ENTITY_F1.name, terms)), "bootstrap over documents"
+    draws = bootstrap_of_sums(ENTITY_F1.name, terms)
+    if draws is not None and np.ptp(draws) < ROUNDING:
+        return None, "none: every document is scored alike"
+    return percentile_interval(draws), "bootstrap over documents"
 
 
 def _mentions(document: StandoffDocument, entities: Sequence[Entity], *, shift: float) -> list[Mention]:

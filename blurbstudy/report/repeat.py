@@ -18,6 +18,7 @@ from ..sections import get_section
 from ..store.run_store import RunStore
 from ..study.study import NOTEBOOK_METADATA, stored_study
 from ..tables.formatting import format_number, format_signed
+from ..tasks import ALL_TASKS
 from ..training.run_record import RunRecord
 
 TOLERATED_SDS = 0.1  # standard deviations over seeds by which means may differ on another type of processor
@@ -100,7 +101,7 @@ def repeat_runs(
         encoders: folders that may hold these encoders, beside those that the repository ships.
 
     Raises:
-        ParameterError: no runs.
+        ParameterError: no runs, or one of a task that is not in the package.
         CheckpointError: none of the folders holds an encoder.
         DataError: the data are not those of the runs.
         StudyError: training failed.
@@ -108,6 +109,12 @@ def repeat_runs(
     recorded = [record for run_id in run_ids if (record := store.get(run_id)) is not None]
     if not recorded:
         raise ParameterError(f"{store.folder}: none of the runs is in this store; name runs that are")
+    names = {task.name for task in ALL_TASKS}
+    if own := next((record for record in recorded if record.config.task not in names), None):
+        raise ParameterError(
+            f"run {own.id} is of a task of your own, {own.config.task}; blurbstudy export {own.id} --store "
+            f"{store.folder} --to DIR --train trains it again and compares its predictions"
+        )
     folders = _find_encoders({record.config.encoder_fingerprint for record in recorded}, encoders)
     configs = [replace(record.config, encoder_name=record.config.encoder_fingerprint) for record in recorded]
     tasks = list(dict.fromkeys(config.task for config in configs))

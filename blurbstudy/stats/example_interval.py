@@ -14,13 +14,15 @@ from .scale import Scale
 from .status import count_units
 
 MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
+ROUNDING = 1e-12  # of scores that are equal
 
 
 def example_interval(runs: Sequence[SplitScore], reference: Reference, *, split: str) -> tuple[Interval | None, str]:
     """95% interval over test examples of the mean score of runs, and its method, or `none: ` and why.
 
     Correlation: Fisher's for one run over independent examples, otherwise Student's t of the jackknife on the z scale.
-    Otherwise percentiles of a bootstrap over units, or Wilson's over those that count where all or nothing is right.
+    Otherwise percentiles of a bootstrap over units, or Wilson's over those that count where each run has all or nothing
+    right.
     None where few units can be right or wrong.
     `runs`: the score of each; at least one.
     """
@@ -51,11 +53,18 @@ def share_interval(
         return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
     if set(scores) == {0.0}:
         return wilson_interval(0, counting), f"Wilson over {units}, none of which is right"
+    if set(scores) == {0.0, 1.0}:  # likewise, though the mean is between
+        bounds = [wilson_interval(round(score * counting), counting) or (0.0, 1.0) for score in scores]
+        low, high = (sum(side) / len(scores) for side in zip(*bounds, strict=True))
+        return (low, high), f"Wilson over {units}, mean over runs with all or none right"
     if n_units < MIN_COUNTING_UNITS:
         return None, _too_few(n_units, reference, split)
     if counting < MIN_COUNTING_UNITS:
         return None, f"{_too_few(counting, reference, split)} that can be right or wrong"
-    return percentile_interval(draws()), f"bootstrap over {units}"
+    resampled = draws()
+    if np.ptp(resampled) < ROUNDING:
+        return None, f"none: every {reference.resampling_unit(split)} is scored alike"
+    return percentile_interval(resampled), f"bootstrap over {units}"
 
 
 def _too_few(n: int, reference: Reference, split: str) -> str:

@@ -18,7 +18,7 @@ from .table import HtmlCell, Table
 COLUMNS = ("Class", "Precision", "Recall", "F1", "Gold", "Predicted")
 INTERVALS = (
     "95% intervals by class: bootstrap over units, or Wilson's where all or nothing is right; – where fewer than "
-    f"{MIN_COUNTING_UNITS} units can be right or wrong"
+    f"{MIN_COUNTING_UNITS} units can be right or wrong, or all are scored alike"
 )
 _WIDTHS = (24, 24, 24, 24, 8, 10)
 _SHADE = 35  # per cent of the text's colour in a cell with all examples of its row

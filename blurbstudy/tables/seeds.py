@@ -11,7 +11,7 @@ from ..stats.seeds.consistency import Agreement
 from ..stats.seeds.ensembles import Ensemble, Ensembles
 from ..study.grid import Condition, Results
 from ..training.run_record import RunRecord
-from .formatting import format_count, format_interval, format_number, format_signed
+from .formatting import format_interval, format_number, format_signed
 from .score_table import percent, percents
 from .table import NOT_RUN, Table, empty_row
 
@@ -26,7 +26,7 @@ ENSEMBLE_NOTE = (
 def agreement_line(agreement: Agreement) -> str:
     """Agreement of the runs of one cell in one line; scores times 100, Fleiss' kappa and ICC as they are."""
     if agreement.value is None:
-        return f"agreement of seeds: none, {format_count(agreement.n, 'run')} did not collapse"
+        return f"agreement of seeds: none, it needs two runs that did not collapse (here: {agreement.n})"
     parts = [f"{_value(agreement)} {_interval(agreement)} ({agreement.measure})"]
     if agreement.kappa is not None:
         interval = "(no interval)" if agreement.kappa_interval is None else format_interval(agreement.kappa_interval)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypedDict
 
-from .formatting import escape_spreadsheet, format_count, html_lines, slug
+from .formatting import escape_spreadsheet, format_count, format_number, html_lines, slug
 from .score import NOT_RUN, Score, bar_scale, shared_facts
 
 
@@ -106,6 +106,11 @@ class Table:
     @property
     def info(self) -> FigureInfo:
         return {"id": slug(self.title), "title": self.title, "front": self.front_page_question}
+
+    def __repr__(self) -> str:
+        """As plain text, for a terminal."""
+        rows = [self.columns, *([_terminal_text(cell) for cell in row] for row in self.rows)]
+        return "\n".join([self.title, *("  ".join(row) for row in rows), *self.notes])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         return figures_bundle(self._repr_html_(), self.info)
@@ -296,6 +301,10 @@ def page_link(notebook: str) -> HtmlCell:
 
 def _html(cell: Cell) -> str:
     return html_lines(cell) if isinstance(cell, str) else cell.html()
+
+
+def _terminal_text(cell: Cell) -> str:
+    return format_number(cell.mean, 1) if isinstance(cell, Score) else cell if isinstance(cell, str) else cell.text
 
 
 def _heading(cell: Cell) -> str:

@@ -55,6 +55,7 @@ def test_a_result_is_a_table_with_a_model_and_is_not_repeated(trained, tiny_enco
     folder, task, result = trained
     assert result.sweep.trained == 2 and (result.model / "config.json").is_file()
     markup = result._repr_html_()
+    assert repr(result) == result.text()
     assert all(part in markup for part in ('<th scope="row">1</th>', "the best on dev", "caveat: test has 40"))
     again = finetune(
         task,
@@ -77,6 +78,7 @@ def test_a_model_scores_as_its_run(trained):
     assert scored.score == pytest.approx(best.scores["test"]) and scored.trivial == 0 and scored.interval
     assert evaluate(result.model, task, split="dev").score == pytest.approx(best.scores["dev"])
     markup = scored._repr_html_()
+    assert repr(scored) == scored.text()
     assert all(
         part in markup
         for part in ("Scores by class on test", "Confusion matrix on test", "trivial baseline: no entities")
@@ -97,6 +99,7 @@ def test_predictions_are_a_sequence_a_frame_and_marked_text(trained, tmp_path):
     assert len(predictions) == 2 and predictions[:1].to_dicts() == predictions.to_dicts()[:1]
     for text, prediction in zip(texts, predictions, strict=True):
         assert prediction.text == text and all(text[e.start : e.end] == e.text for e in prediction.entities)
+    assert [json.loads(line) for line in repr(predictions).splitlines()] == predictions.to_dicts()
     assert len(predictions.to_frame()) == sum(len(prediction.entities) for prediction in predictions) > 0
     markup = html.unescape(predictions._repr_html_())
     assert "&lt;b&gt;" in markup and "<b>" not in markup and "<mark" in markup
@@ -135,6 +138,8 @@ def test_an_audit_is_a_table_with_warnings(trained, tiny_encoder):
     assert rows["train"].startswith("80 sentences, 160 mentions") and rows["labels of train"] == "Disease 80, Drug 80"
     assert "warning: test has 40 examples: its scores have wide intervals" in table.notes
     assert "limit 128" in rows["sub-words"]
+    lines = repr(table).splitlines()
+    assert lines[0] == table.title and f"train  {rows['train']}" in lines and lines[-1] == table.notes[-1]
 
 
 def test_a_recommendation_is_a_table_and_a_recipe(trained, tiny_encoder):
@@ -143,6 +148,7 @@ def test_a_recommendation_is_a_table_and_a_recipe(trained, tiny_encoder):
     assert isinstance(recommendation.recipe, Recipe)
     assert recommendation.recipe.epochs == recommendation.to_dict()["recipe"]["epochs"]
     markup, text = recommendation._repr_html_(), recommendation.text()
+    assert repr(recommendation) == text
     assert all(decision.why[:40] in html.unescape(markup) for decision in recommendation.decisions)
     for part in ("Expected scores (your own task may differ", "Collapsed runs: ", "Cost: about"):
         assert part in markup and f"# {part}" in text

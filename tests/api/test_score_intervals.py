@@ -60,6 +60,11 @@ def test_a_perfect_score_is_as_sure_as_the_sentences_that_hold_a_mention(tmp_pat
     found = score_file(tmp_path / "p.tsv", task, tmp_path)
     assert found.interval == pytest.approx((0.0, 1 - 0.7961), abs=1e-4)
     assert found.method == "Wilson over sentences, none of which is right"
+    alike = "".join(f"w{i}\tB\nv\tO\n\n" for i in range(30))  # one right and one wrong mention in every sentence
+    (tmp_path / task.folder / task.files["test"]).write_text(alike)
+    (tmp_path / "p.tsv").write_text(alike.replace("\tO", "\tB"))
+    found = score_file(tmp_path / "p.tsv", task, tmp_path)
+    assert (found.interval, found.method) == (None, "none: every sentence is scored alike")
     few = "".join(f"w{i}\t{'B' if i < 5 else 'O'}\n\n" for i in range(300))
     (tmp_path / task.folder / task.files["test"]).write_text(few)
     (tmp_path / "p.tsv").write_text(few.replace("w0\tB", "w0\tO"))

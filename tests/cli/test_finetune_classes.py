@@ -56,4 +56,4 @@ def test_classes_probabilities_and_confusions_are_in_every_output(finetune, tmp_
 def test_a_length_beyond_the_encoder_is_refused_before_the_audit(finetune):
     code, out, errors = finetune(max_length=4000)
     assert (code, out) == (2, "")
-    assert "max_length=4000: " in errors and errors.count("\n") == 1 and "positions; set the recipe's" in errors
+    assert "max_length=4000: " in errors and errors.count("\n") == 2 and "positions; set the recipe's" in errors

@@ -45,6 +45,7 @@ def test_files_alone_are_enough_and_typed_entities_are_scored_by_type(finetune, 
     code, out, errors = finetune(*words)
     assert code == 0, errors
     said = errors.splitlines()
+    assert said.pop(0) == "a: reading and auditing the files"
     assert said[0] == "a: kind ner, scored by entity_f1"
     assert "read: conll, columns 1 (words) and 2 (tags), scheme iobes" in said
     assert said[1] == "train: 120 sentences, 120 mentions, from a.conll"

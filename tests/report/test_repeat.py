@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.errors import CheckpointError, DataError
+from blurbstudy.errors import CheckpointError, DataError, ParameterError
 from blurbstudy.report.repeat import Repetition, repeat_runs
 from blurbstudy.sections import layer_adaptation
 from blurbstudy.store.run_store import RunStore
@@ -84,6 +84,10 @@ def test_an_unknown_encoder_other_data_and_an_unknown_run_are_refused_before_tra
     other.put(dataclasses.replace(store.get(next(iter(store))), config=config))
     with pytest.raises(DataError, match="use the same files"):
         repeat_runs([config.id], other, data=str(mini_blurb_folder()), encoders=[tiny_encoder])
+    own = dataclasses.replace(config, task="triage")
+    other.put(dataclasses.replace(store.get(next(iter(store))), config=own))
+    with pytest.raises(ParameterError, match=f"of your own, triage; blurbstudy export {own.id} --store .* --train"):
+        repeat_runs([own.id], other, data="mini")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_agreement_in_one_line():
     scores = Agreement(measure="ICC(A,1)", n=3, collapsed=0, value=0.97, interval=(0.9, 1.0))
     assert agreement_line(scores) == "agreement of 3 seeds: 0.97 [0.90, 1.00] (ICC(A,1))"
     none = Agreement(measure="ICC(A,1)", n=1, collapsed=4)
-    assert agreement_line(none) == "agreement of seeds: none, 1 run did not collapse"
+    assert agreement_line(none) == "agreement of seeds: none, it needs two runs that did not collapse (here: 1)"
 
 
 def test_every_ensemble_has_an_interval_or_the_reason_for_none(cell):

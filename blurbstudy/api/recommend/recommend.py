@@ -104,6 +104,9 @@ class Recommendation:
         for line in self._expectations():
             yield from _comment(line, hanging="  " if line.startswith("- ") else "")
 
+    def __repr__(self) -> str:
+        return self.text()
+
     def _repr_html_(self) -> str:
         rows = [
             (decision.field, _inline_yaml(decision.value), decision.why, decision.source) for decision in self.decisions

@@ -107,7 +107,8 @@ def _id(record: JsonMapping, roles: Mapping[str, str], count: int) -> tuple[str,
     """The id of a record, and whether the record has it."""
     if "id" not in roles:
         return str(count), True
-    name = str(record.get(roles["id"]) or "").strip()
+    value = record.get(roles["id"])
+    name = "" if value is None else str(value).strip()  # 0 is an id
     return (name, True) if name and is_valid_text(name) else (str(count), False)
 
 

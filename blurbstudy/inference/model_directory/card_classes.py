@@ -13,7 +13,7 @@ from .card_results import escape_cell, escape_text
 MEASURES = ("precision", "recall", "f1")
 INTERVALS = (
     "Scores of this model, times 100, with 95% confidence intervals over examples: bootstrap, or Wilson's where all or "
-    "nothing is right; – where fewer than 10 units can be right or wrong."
+    "nothing is right; – where fewer than 10 units can be right or wrong, or all are scored alike."
 )
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...config import fingerprint
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 200  # of a brat file without its suffix; file systems allow 255 with it
 DIGITS = 4  # decimals of probabilities and scores
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".conll": "conll", ".html": "html", ".htm": "html"}
+NOT_WRITTEN = (".csv", ".xls", ".xlsx", ".ann", ".xml")  # endings by which other programs would take JSON lines wrongly
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -101,11 +103,14 @@ def output_format(format_name: str | None, file_name: str | None) -> str:
     """The format as named, else by the suffix of the output file, else JSON lines.
 
     Raises:
-        ParameterError: the format is unknown.
+        ParameterError: the format is unknown, or the suffix is that of another.
     """
     if format_name is None:
-        suffix = re.search(r"\.\w+$", file_name or "")
-        return SUFFIXES.get(suffix[0].lower(), "jsonl") if suffix else "jsonl"
+        suffix = Path(file_name or "").suffix.lower()
+        if suffix in NOT_WRITTEN:
+            remedy = f"use {', '.join(SUFFIXES)}, or --format"
+            raise ParameterError(f"--to {file_name}: no predictions are written as {suffix}; {remedy}")
+        return SUFFIXES.get(suffix, "jsonl")
     check_choice("format", format_name, FORMATS)
     return format_name
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...config import canonical_json, fingerprint
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, count_of
 from .documents import Document, read_documents
 
 REPORT_EVERY = 500  # documents between two progress reports
@@ -121,7 +121,10 @@ class Corpus:
         ordered = np.sort(np.frombuffer(digests, np.uint64))
         n_held_out = min(max(2, round(held_out * len(ordered))), len(ordered) - 2)
         if n_held_out < 2:
-            raise DataError(f"the corpus has {len(ordered)} documents; pretraining needs at least 4")
+            raise DataError(
+                f"{self.files[0]}: the corpus has {count_of(len(ordered), 'document')}; pretraining needs at least "
+                "4, in plain text with a blank line after each"
+            )
         threshold = int(ordered[n_held_out - 1])
         if len(ordered) - np.searchsorted(ordered, np.uint64(threshold), side="right") < 2:
             raise DataError("nearly all documents of the corpus have the same text; use a corpus of different texts")

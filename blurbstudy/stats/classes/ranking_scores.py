@@ -15,10 +15,11 @@ from ...config import JsonObject
 from ...metrics import RANKINGS, Ranking
 from ...tasks import Task
 from ...tasks.task import split_labels
-from ..example_interval import MIN_COUNTING_UNITS
+from ..example_interval import MIN_COUNTING_UNITS, ROUNDING
 from ..intervals import Interval, percentile_interval
 from ..references import GoldReference
 from ..resampling import bootstrap_counts
+from ..status import count_units
 
 Rows = Sequence[Sequence[float]]  # of each example, the probability of each label
 DRAWS = 500  # of the bootstrap: the first of those of other scores
@@ -30,7 +31,7 @@ class RankingScores:
     """The scores of probabilities, fractions: means over runs."""
 
     scores: Mapping[str, float]  # key of RANKINGS -> score
-    intervals: Mapping[str, Interval | None]  # 95% over examples
+    intervals: Mapping[str, Interval | None]  # 95% over examples; None also if every draw has the same score
     method: str  # of the intervals, or "none: " and why
     of: str  # what is averaged
     labels: Mapping[str, Mapping[str, float]]  # label -> key of RANKINGS -> score
@@ -66,7 +67,7 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
     _, unit_of = np.unique(np.asarray(reference.units(split)), return_inverse=True)
     counting = min(len(set(unit_of[marks[:, i] == side])) for i in averaged for side in (True, False))
     intervals: dict[str, Interval | None] = dict.fromkeys(RANKINGS)
-    method = f"none: a label has or lacks only {counting} {reference.resampling_units(split)}"
+    method = f"none: a label has or lacks only {count_units(counting, reference, split)}"
     if counting >= MIN_COUNTING_UNITS:
         counts = bootstrap_counts(reference.n_units(split))[:DRAWS]
         parts = [counts[start : start + _PART][:, unit_of] for start in range(0, DRAWS, _PART)]
@@ -75,8 +76,11 @@ def ranking_scores(reference: GoldReference, runs: Sequence[Rows], *, split: str
             values = np.concatenate([[scores[name] for scores in by_label] for by_label in resampled], axis=1)
             n_defined = (~np.isnan(values)).sum(axis=0)  # a draw may lack a label
             means = np.nansum(values, axis=0)[n_defined > 0] / n_defined[n_defined > 0]
-            intervals[name] = percentile_interval(means)
+            if np.ptp(means) > ROUNDING:  # else all draws are perfect, which says nothing of other examples
+                intervals[name] = percentile_interval(means)
         method = f"bootstrap over {reference.resampling_units(split)}"
+        if not any(intervals.values()):
+            method = "none: every resampled test set has the same score"
     return RankingScores(
         scores={name: float(np.mean([full_scores[i][name] for i in averaged])) for name in RANKINGS},
         intervals=intervals,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ParameterError, any_of, check_choice
+from ...errors import ParameterError, any_of, check_choice, did_you_mean
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
@@ -62,12 +62,12 @@ def number(value: Any) -> float | None:
         return None
 
 
-def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str:
+def choose_metric(name: object, kind: str, *, fitting: Sequence[str]) -> str:
     """The named metric if it fits the task type, or the default one."""
     if name is None:
         return fitting[0]
-    if name not in METRICS:
-        check_choice("metric", name, fitting)
+    if not isinstance(name, str) or name not in METRICS:
+        raise ParameterError(f"metric={str(name)[:40]!r} is unknown; {did_you_mean(str(name), fitting)}")
     if name not in fitting:
         raise ParameterError(f"metric={name!r} does not fit kind {kind}; use {any_of(fitting)}")
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from ..formats.label_cells import MISSING_NAMES, names_of_marks
 from ..formats.lines import MAX_QUOTED, clip, listed
 from ..task import OUTSIDE, Example, Task, split_labels, split_tags
 from .arguments import number
-from .columns import COLUMN_ALIASES
+from .columns import matching_fields
 from .locations import ExampleLocations
 from .tabular import column_values, count_unlabelled, first_fields
 
@@ -23,6 +24,7 @@ MISSING_TEXTS = (*MISSING_NAMES, *PERHAPS_MISSING, "none")
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold", "dataset", "usage")
 SPLIT_NAMES = {"train", "training", "dev", "val", "valid", "validation", "test", "testing", "eval"}
 ANNOTATORS = ("annotator", "annotator_id", "_annotator_id", "_session_id", "annotated_by", "rater", "coder")
+IDS = re.compile(r"(?i)([\W_]|^)id$|[a-z]ID$")
 WITHOUT_COLUMN_NAMES = ("own_conll", "own_brat", "own_pubtator")
 LOOK_ALIKE = str.maketrans("аеорсухіјѕԁһοναικρυ", "aeopcyxijsdhovaikpu")  # Cyrillic and Greek letters: Latin ones
 TRUTH = {"true": 1.0, "false": 0.0}
@@ -109,7 +111,9 @@ def left_out(path: Path, task: Task) -> Iterator[str]:
         yield sentence
     if sentence := _splits_in_rows(path, task):
         yield sentence
-    if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
+    if sentence := _perhaps_documents(path, task):
+        yield sentence
+    if not task.form.id and matching_fields([task.form.document], "id"):
         column = task.form.document
         yield f"column {column!r} is not unique, so rows are numbered and it names their document (off: --columns id=)"
 
@@ -137,6 +141,22 @@ def _splits_in_rows(path: Path, task: Task) -> str:
         values = {str(value).strip().lower() for (value,) in column_values(path, form, [name])}
         if len(values) > 1 and values <= SPLIT_NAMES:
             return f"column {name!r} names splits ({listed(sorted(values))}), which are not read: write a file of each"
+    return ""
+
+
+def _perhaps_documents(path: Path, task: Task) -> str:
+    """A sentence about a column of ids that are not unique and not read, if no column names documents; or ""."""
+    form = task.reader.rpartition("_")[2]
+    if task.reader in WITHOUT_COLUMN_NAMES or not task.form.header or task.form.document:
+        return ""
+    read = {*task.columns, task.form.id, *task.form.one_hot}
+    for name in [name for name in first_fields(path, form) if name not in read and IDS.search(name)]:
+        values = [str(value).strip() for (value,) in column_values(path, form, [name])]
+        if 1 < len(set(values)) < len(values):
+            return (
+                f"column {name!r} has equal ids in several rows: if they are of one patient or document, keep these "
+                f"rows in one split (--columns document={name!r})"
+            )
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -35,9 +36,9 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
         "cats",
     ),
     "id": ("id", "index", "pair_id", "example_id"),
-    "document": (
-        *("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
-        *("patient_id", "patientid", "subject_id"),
+    "document": (  # patients first: one has several documents
+        *("patient_id", "subject_id", "patient", "mrn"),
+        *("document", "document_id", "doc", "doc_id", "pmid", "pmcid", "article", "article_id"),
     ),
     "words": WORDS,
     "tags": ("tags", "ner_tags", "labels", "tag", "ner_tag"),
@@ -48,7 +49,7 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
     "mention": ("mention", "surface", "mention_text", "entity_text", "span_text"),
 }
 _PAIRED = (("text", "text2", "words"), ("label", "type", "tags", "spans"), ("id", "document"))  # by number, either
-USUAL_NAMES = frozenset(name for names in COLUMN_ALIASES.values() for name in names)
+USUAL_NAMES = frozenset(name.replace("_", "") for names in COLUMN_ALIASES.values() for name in names)
 ROLES = ("text", "text2", "label", "id", "document")
 SPAN_ROLES = ("start", "end", "mention")  # of a table with one row per mention
 WITHOUT_COLUMNS = ("brat", "pubtator")
@@ -83,9 +84,7 @@ def columns_of_split(named: object, split: str) -> JsonObject:
 
 def is_header(fields: Sequence[str], positions: Sequence[int]) -> bool:
     """Whether a first row names columns: a usual name stands in each of these columns, counted from 1."""
-    return all(
-        position <= len(fields) and fields[position - 1].strip().lower() in USUAL_NAMES for position in positions
-    )
+    return all(position <= len(fields) and plain_column(fields[position - 1]) in USUAL_NAMES for position in positions)
 
 
 def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, split: str = "train") -> Task:
@@ -173,7 +172,7 @@ def _column(column: object, role: str, fields: Sequence[str], path: Path, *, spl
         raise DataError(f"{path}: has no column {quote(name)}; {advice}{remedy}")
     named = fields[int(name) - 1]
     fitting = next((group for group in _PAIRED if role in group), (role,))
-    if named.lower() in USUAL_NAMES and not any(named.lower() in COLUMN_ALIASES[usual] for usual in fitting):
+    if plain_column(named) in USUAL_NAMES and not any(matching_fields([named], usual) for usual in fitting):
         raise DataError(
             f"{path}: column {name} is to be the {role}, but its header is {quote(named)}; name the column of this "
             f"file (--columns {of_split}{role}=NAME)"
@@ -246,10 +245,15 @@ def _required_roles(task: Task, form: str, fields: Sequence[str], named: Mapping
     return rows | {"document": "document"}  # an id would be the mention's, not the text's
 
 
+def plain_column(name: str) -> str:
+    """A column's name in lower case without what separates words: patientid of patient_id, PatientID, Patient ID."""
+    return re.sub(r"[\s_.-]", "", name).lower()
+
+
 def matching_fields(fields: Sequence[str], usual: str) -> list[str]:
     """The fields with a usual name of a role (key of COLUMN_ALIASES), the most usual first."""
-    names = dict.fromkeys(fields)  # a name that stands twice is refused when the rows are read
-    return [name for alias in COLUMN_ALIASES[usual] for name in names if name.lower() == alias]
+    names = {name: plain_column(name) for name in fields}  # a name that stands twice is refused when rows are read
+    return [name for alias in COLUMN_ALIASES[usual] for name in names if names[name] == alias.replace("_", "")]
 
 
 def without_doubt(fields: Sequence[str], canonical: Collection[str]) -> list[str]:

@@ -5,10 +5,9 @@ Task.columns are id, texts and label.
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..formats.label_cells import (
     FALSE,
     MISSING_NAMES,
     count_marks,
+    empty_marks,
     is_missing,
     is_unlabelled,
     label_parts,
@@ -26,8 +26,9 @@ from ..formats.label_cells import (
     looks_like_set,
     names_of_marks,
     read_label,
+    read_marks,
 )
-from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
+from ..formats.lines import LineErrors, listed, listed_numbers, numbered_lines, quote, raise_data_error
 from ..formats.read_counts import skipped_sentences
 from ..formats.records import ANSWER, REJECTED, json_records
 from ..formats.spreadsheets import named_rows, table_rows
@@ -152,8 +153,11 @@ def separated_labels(path: Path, task: Task) -> set[str]:
 
 def count_unlabelled(path: Path, task: Task) -> int:
     """The rows that Task.form.drop_unlabelled leaves out."""
-    if task.form.one_hot or not task.form.drop_unlabelled:
+    if not task.form.drop_unlabelled:
         return 0
+    if task.form.one_hot:
+        rows = column_values(path, task.reader.rpartition("_")[2], task.form.one_hot, header=task.form.header)
+        return sum(map(bool, empty_marks(rows, task.form.one_hot)))
     return sum(is_unlabelled(value, task) for value in _label_values(path, task))
 
 
@@ -182,7 +186,7 @@ def skipped_records(path: Path, task: Task) -> Counter[str]:
 def _table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
     """The rows of a TSV or CSV file by column; what is none is noted."""
     form, required = task.reader.rpartition("_")[2], _required_columns(task)
-    for row, record in named_rows(_lines(path), form, str(path), lambda _: task.form.header):
+    for row, record in named_rows(numbered_lines(path), form, str(path), lambda _: task.form.header):
         if row.error:
             errors.add(row.number, *row.error)
             continue
@@ -203,22 +207,25 @@ def _required_columns(task: Task) -> list[str]:
 
 def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[list[str]]:
     """The fields of a table's nonempty rows."""
-    for row in table_rows(_lines(path), form):
+    for row in table_rows(numbered_lines(path), form):
         if row.error:
             errors.add(row.number, *row.error)
         else:
             yield row.fields
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    return decode_lines(io.BytesIO(read_text(path).encode()))
-
-
-def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:
+def _examples(path: Path, records: Iterable[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:
     examples: list[NumberedExample] = []
     lines: dict[str, int] = {}
     unlabelled: list[tuple[int, str]] = []  # line, what is in place of a label
-    for number, record in records:
+    records, marks = list(records), task.form.one_hot
+    unset = empty_marks([[record.get(name, 0) for name in marks] for _, record in records], marks)
+    for (number, record), empty in zip(records, unset, strict=True):
+        if empty and not task.form.drop_unlabelled:
+            remedy = "write 0 where it is not set, or leave such rows out (--drop-unlabelled)"
+            errors.add(number, f"an empty {empty}, which has 0 in other rows", "1 or 0", remedy)
+        if empty:
+            continue
         value = record.get(task.columns[-1], None if task.form.drop_unlabelled else ABSENT)
         if value is not ABSENT and not task.form.one_hot and is_unlabelled(value, task):
             unlabelled.append((number, label_text(value)))
@@ -267,7 +274,7 @@ def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *
             return errors.add(number, f"{wrong} {name}", "text", "restore it or remove the line")
         texts.append(text)
     if custom.one_hot:
-        marked, wrong = _marked(record, custom.one_hot)
+        marked, wrong = read_marks(record, custom.one_hot)
         if wrong:
             return errors.add(number, f"{wrong} {quote(str(record[wrong]))}", "1 or 0", "correct the mark")
         record = {**record, label_column: marked}
@@ -281,13 +288,6 @@ def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *
     if not unit:
         return errors.add(number, f"an empty {custom.document}", "a document's id", "give the line one")
     return Example(name, unit, tuple(texts), label)
-
-
-def _marked(record: JsonMapping, columns: Sequence[str]) -> tuple[list[str], str]:
-    """The columns with 1, and a column with another value than 1 and 0, or ""."""
-    marks = {name: BOOLEAN_VALUES.get(label_text(record[name]).lower()) for name in columns}
-    wrong = next((name for name, mark in marks.items() if mark is None), "")
-    return [name for name, mark in marks.items() if mark], wrong
 
 
 def join_texts(value: Any) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def _node(element: ElementTree.Element) -> JsonObject:
 
 def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malformed:
     """The id, text and entities of a document."""
-    name = str(document.get("id") or "")
+    name = "" if document.get("id") is None else str(document["id"])
     try:
         parts = [part for passage in document["passages"] for part in (passage, *(passage.get("sentences") or ()))]
         texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ...config import JsonMapping
 from ..task import Task
 from .lines import listed, quote
 
@@ -63,6 +64,20 @@ def is_unlabelled(value: object, task: Task) -> bool:
         return False
     of_sets = task.output == "multi_label"
     return is_missing(value, task.labels, of_sets=of_sets, drop=task.form.drop_unlabelled)
+
+
+def read_marks(record: JsonMapping, columns: Sequence[str]) -> tuple[list[str], str]:
+    """The columns with 1, and a column with another value than 1 and 0, or ""."""
+    marks = {name: BOOLEAN_VALUES.get(label_text(record[name]).lower()) for name in columns}
+    wrong = next((name for name, mark in marks.items() if mark is None), "")
+    return [name for name, mark in marks.items() if mark], wrong
+
+
+def empty_marks(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> list[str]:
+    """By row a column without a mark, of those with 0 in other rows, or "": it may be 0 or not annotated."""
+    marks = [dict(zip(columns, map(label_text, row), strict=True)) for row in rows]
+    doubtful = [name for name in columns if any(row[name].lower() in FALSE[:-1] for row in marks)]
+    return [next((name for name in doubtful if not row[name]), "") for row in marks]
 
 
 def read_label(value: object, task: Task) -> tuple[str | float, str]:

@@ -5,6 +5,7 @@ A file is UTF-8; a byte-order mark and the line ends of another system change no
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from ...errors import DataError, count_of
 
 MAX_BYTES = 10**9  # size limit of a file; the largest of BLURB has 10^7 bytes
 _UNPACK = "unpack it first; from Excel, save the sheet as CSV (UTF-8)"
+_TO_UTF_8 = "convert the file, e.g. iconv -f cp1252 -t utf-8; from Excel, save it as CSV UTF-8"
 _UTF_16 = ("text in UTF-16", "convert the file, e.g. iconv -f utf-16 -t utf-8")
 MAGIC_BYTES = {  # first bytes of files that are not UTF-8 -> description, remedy
     b"PK\x03\x04": ("a zip archive or Excel file", _UNPACK),
@@ -58,8 +60,7 @@ def decode_lines(file: BinaryIO) -> Iterator[Line]:
             text = raw.decode()
         except UnicodeDecodeError as invalid:
             text = raw.decode(errors="replace")
-            remedy = "convert the file, e.g. iconv -f latin1 -t utf-8"
-            error = f"byte 0x{raw[invalid.start]:02X}, which is not UTF-8", "UTF-8", remedy
+            error = f"byte 0x{raw[invalid.start]:02X}, which is not UTF-8", "UTF-8", _TO_UTF_8
         if "\0" in text:
             error = "a NUL byte", "text in UTF-8", "get the file again: it is damaged or has another encoding"
             text = text.replace("\0", "\ufffd")
@@ -102,8 +103,13 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        remedy = "convert the file, e.g. iconv -f latin1 -t utf-8"
-        raise_data_error(f"{path}, line {line}", f"byte 0x{data[error.start]:02X}, which is not UTF-8", "UTF-8", remedy)
+        actual = f"byte 0x{data[error.start]:02X}, which is not UTF-8"
+        raise_data_error(f"{path}, line {line}", actual, "UTF-8", _TO_UTF_8)
+
+
+def numbered_lines(path: Path) -> Iterator[Line]:
+    """The lines of a file that `read_text` accepts."""
+    return decode_lines(io.BytesIO(read_text(path).encode()))
 
 
 def refuse_binary(path: Path, head: bytes) -> None:

@@ -193,6 +193,8 @@ def test_no_document_is_lost_for_its_id(tmp_path):
         ("7", "g"),
     ]
     assert [item.renamed for item in items] == [False, False, True, True, True, True, True]
+    zero = written(tmp_path, "zero.jsonl", "".join(f'{{"id": {i}, "text": "a"}}\n' for i in range(3)))
+    assert [name for name, _ in read(zero, CLASSES)[0]] == ["0", "1", "2"]
     documents, _ = read(path, CLASSES, columns={"id": ""})
     assert [name for name, _ in documents] == ["1", "2", "3", "4", "5", "6", "7"]
 

@@ -216,5 +216,7 @@ def test_the_format_is_named_or_follows_from_the_suffix():
         "jsonl",
     ]
     assert output_format("brat", "a.tsv") == "brat"
+    with pytest.raises(ParameterError, match=r"--to a\.csv: no predictions are written as \.csv; use \.jsonl, "):
+        output_format(None, "a.csv")
     with pytest.raises(ParameterError, match="'xml' is unknown; use jsonl, tsv, conll, html or brat"):
         output_format("xml", None)

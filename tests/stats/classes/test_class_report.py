@@ -7,13 +7,14 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics as sklearn
 
 from blurbstudy.stats.classes.class_report import class_report, class_report_of_runs
 from blurbstudy.stats.classes.class_scores import class_scores, confusions
 from blurbstudy.stats.classes.ranking_scores import DRAWS, ranking_scores
 from blurbstudy.stats.resampling import bootstrap_counts
-from blurbstudy.tables.class_scores import confusion_table, report_lines, report_tables
+from blurbstudy.tables.class_scores import confusion_table, ranking_lines, report_lines, report_tables
 from blurbstudy.tasks import get_task
 
 LABELS = get_task("PubMedQA").labels  # three
@@ -63,6 +64,19 @@ def test_a_class_of_few_examples_has_no_interval_and_one_that_is_never_right_wil
     half = class_scores(make_reference("PubMedQA", gold), [[*predicted[:90], "maybe", *["no"] * 4]], split="test")
     assert half["maybe"].intervals["recall"] is None
     assert half["maybe"].methods["recall"] == "none: only 5 questions that can be right or wrong"
+
+
+def test_runs_with_all_and_none_right_have_wilsons_intervals_and_perfect_ranks_none(make_reference):
+    gold = ["yes"] * 30 + ["no"] * 20 + ["maybe"] * 20
+    reference = make_reference("PubMedQA", gold)
+    always = class_scores(reference, [gold, ["yes"] * 70], split="test")
+    assert always["no"].recall == 0.5
+    sides = [binomtest(k, 20).proportion_ci(method="wilson") for k in (20, 0)]
+    low, high = (np.mean([getattr(side, end) for side in sides]) for end in ("low", "high"))
+    assert always["no"].intervals["recall"] == pytest.approx((low, high))
+    perfect = ranking_scores(reference, [[[float(g == label) for label in LABELS] for g in gold]], split="test")
+    assert perfect.scores["roc_auc"] == 1.0 and not any(perfect.intervals.values())
+    assert "–, none: every resampled test set has the same score" in ranking_lines(perfect)[0]
 
 
 def test_of_several_labels_macro_scores_of_probabilities_are_scikit_learns(make_reference):

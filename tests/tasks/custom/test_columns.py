@@ -1,12 +1,14 @@
 """Columns by split, ids that are not unique, and messages that never print a file."""
 
 import random
+from pathlib import Path
 
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import custom_task, data_fingerprint, read_split, task_from_dict, task_to_dict
 from blurbstudy.tasks.custom.audit import audit_custom_task
+from blurbstudy.tasks.custom.audit_labels import left_out
 
 ROWS = [("wound is red", "bad"), ("wound is clean", "good"), ("no fever", "good"), ("pus at night", "bad")]
 
@@ -129,6 +131,26 @@ def test_a_document_that_is_named_stays_and_may_be_switched_off(write):
     for columns, units in (({}, ["D0", "D1", "D2", "D3"]), ({"document": ""}, ["1", "2", "3", "4"])):
         task = custom_task(kind="classification", files=files, columns=columns)
         assert [e.unit for e in read_split(task, split="train")] == units
+
+
+@pytest.mark.parametrize("column", ["Patient ID", "patient-id", "PatientID", "SUBJECT_ID", "pmid"])
+def test_rows_of_a_patient_stay_together_however_a_spreadsheet_spells_the_column(write, column):
+    rows = "".join(f"{i},P{i // 4},note {i},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    write(a__csv=f"Doc ID,{column},Text,Gold Label\n{rows}" if column != "pmid" else f"n,{column},text,label\n{rows}")
+    task = custom_task(kind="classification", files={"train": "a.csv"})
+    train, dev = (read_split(task, split=split) for split in ("train", "dev"))
+    assert {e.unit for e in train} | {e.unit for e in dev} == {f"P{i}" for i in range(10)}
+    assert not {e.unit for e in train} & {e.unit for e in dev}
+
+
+def test_ids_that_are_not_unique_and_not_read_are_named(write):
+    write(
+        a__csv="Visit ID,text,label\n" + "".join(f"V{i // 4},note {i},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    )
+    for columns, named in (({}, True), ({"document": "Visit ID"}, False)):
+        task = custom_task(kind="classification", files={"train": "a.csv"}, columns=columns)
+        left = left_out(Path("a.csv"), task)
+        assert any("column 'Visit ID' has equal ids" in sentence for sentence in left) == named
 
 
 def test_texts_with_entities_keep_their_ids_if_these_are_unique(write):

@@ -1,11 +1,14 @@
 """From a YAML file, or from files alone, to a task: what is said, what is found, and on what a run's id depends."""
 
+import contextlib
 import json
 
 import pytest
+import yaml
 
-from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.tasks import custom_task, data_fingerprint, load_custom_task, read_task, task_from_dict, task_to_dict
+from blurbstudy.tasks.custom.definition import ALLOWED_KEYS
 from tests.tasks.custom.conftest import table
 
 YAML = """
@@ -64,6 +67,16 @@ def test_labels_do_not_depend_on_the_order_of_lines_and_those_of_dev_alone_come_
     write(a__tsv="\n".join(lines), b__tsv="\n".join([lines[0], *reversed(lines[1:])]), d__tsv=table(label="a c"))
     for name in ("a.tsv", "b.tsv"):
         assert custom_task(kind="classification", files={"train": name, "dev": "d.tsv"}).labels == ("b", "c", "a")
+
+
+def test_no_value_of_a_key_is_a_traceback(write, tmp_path):
+    write(a__tsv=table())
+    base = {"kind": "classification", "files": {"train": "a.tsv"}}
+    for key in ALLOWED_KEYS:
+        for value in (None, [], ["a"], {}, {"a": 1}, [None], {"a": None}, [["a"]], 0, -1, 1.5, float("nan"), "", True):
+            (tmp_path / "my.yaml").write_text(yaml.safe_dump(base | {key: value}))
+            with contextlib.suppress(StudyError):
+                load_custom_task(tmp_path / "my.yaml")
 
 
 def test_names_of_the_study_s_tasks_are_taken(write, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import custom_task, load_custom_task, read_split, read_task
 from blurbstudy.tasks.custom.audit import audit_custom_task
+from blurbstudy.tasks.custom.tabular import count_unlabelled
 
 NAMES = ["dry cough", "asthma", "wheeze"]
 SETS = [{"asthma"}, {"dry cough", "wheeze"}, set(), set(NAMES), {"wheeze"}]
@@ -95,6 +96,21 @@ def test_marks_are_named_by_the_user_by_the_header_or_by_position(tmp_path, form
     assert (task.labels, by_header) == (tuple(NAMES), SETS)
     with pytest.raises(ParameterError, match="labels: 2 names for 3 marks; name each in their order"):
         read(path, columns={"label": column}, labels=NAMES[:2])
+
+
+def test_an_empty_mark_is_0_only_where_its_column_has_no_0(tmp_path):
+    path = tmp_path / "a.csv"
+    for zero, third in (("", "1,"), ("0", "1,0")):
+        path.write_text(f"text,fever,pain\na,{zero},1\nb,1,{zero}\nc,{third}\n")
+        task = custom_task(kind="multi-label", files={"train": path, "dev": path})
+        assert [e.label for e in read_split(task, split="train")] == ["pain", "fever", "fever"]
+    path.write_text("text,fever,pain\na,0,1\nb,1,0\nc,1,\nd,0,0\n")
+    options = {"kind": "multi-label", "files": {"train": path, "dev": path}, "columns": {"label": "fever+pain"}}
+    with pytest.raises(DataError, match=r"line 4: found an empty pain, which has 0 in other rows; expected 1 or 0"):
+        read_split(custom_task(**options), split="train")
+    task = custom_task(**options, drop_unlabelled=True)
+    assert [e.label for e in read_split(task, split="train")] == ["pain", "fever", ""]
+    assert count_unlabelled(path, task) == 1
 
 
 def test_random_numbers_are_marks_or_ids_and_never_both(tmp_path):
