@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 from .lazy_imports import lazy_names
 
 if TYPE_CHECKING:
+    from .api.compare import compare
     from .api.notebook import audit, evaluate, finetune, predict, recommend
     from .config import Recipe
     from .tasks import Task
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "predict", "recommend"]
+__all__ = ["Recipe", "Task", "__version__", "audit", "compare", "evaluate", "finetune", "predict", "recommend"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         ".config": ["Recipe"],
         ".tasks": ["Task"],
+        ".api.compare": ["compare"],
         ".api.notebook": ["audit", "evaluate", "finetune", "predict", "recommend"],
     },
 )

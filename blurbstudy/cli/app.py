@@ -14,6 +14,7 @@ import typer
 from .. import __version__
 from ..errors import Interrupted, ParameterError, StudyError, flat_message
 from ..filesystem import explain_os_error
+from .compare import compare
 from .data import data_app
 from .export import export
 from .finetune import finetune
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 
 
-for command in (run, work, report, finetune, export, plan, predict, pretrain, recommend, repeat, score):
+for command in (run, work, report, finetune, compare, export, plan, predict, pretrain, recommend, repeat, score):
     app.command(cls=Command, epilog=examples(command.__name__))(command)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")

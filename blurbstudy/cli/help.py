@@ -33,6 +33,7 @@ EXAMPLES = {
         "blurbstudy predict texts/ --model model --to predictions.html",
         'echo "Aspirin inhibits COX-2." | blurbstudy predict --model model',
     ),
+    "compare": ("blurbstudy compare default.json frozen.json",),
     "pretrain": (
         "blurbstudy pretrain --objective bert --corpus my.txt --out encoder",
         "blurbstudy pretrain --objective bert --corpus my.txt --out encoder --resume",

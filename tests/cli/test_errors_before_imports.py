@@ -154,6 +154,8 @@ WRONG = {  # command -> what is said
     ("export", "abc", "--to", "x", "--int8"): "--int8 works with --onnx; pass both or neither",
     ("export", "model", "--to", "partial", "--onnx"): "partial: is not empty; name another directory",
     ("export", "abc", "--to", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
+    ("compare", "a.json"): "name two files or more, of different names, the baseline first",
+    ("compare", "a.json", "b.json"): "a.json: no such file; write one by blurbstudy finetune ... --json > a.json",
     (
         "repeat",
         "--notebook",
@@ -200,7 +202,19 @@ WRONG = {  # command -> what is said
     ("store", "export", "x.zip", "--scale", "papre"): "scale='papre' is unknown; did you mean 'paper'?",
     ("store", "publish", "--scale", "huge"): "scale='huge' is unknown",
 }
-COMMANDS = ("run", "report", "finetune", "export", "plan", "predict", "pretrain", "recommend", "repeat", "score")
+COMMANDS = (
+    "run",
+    "report",
+    "finetune",
+    "compare",
+    "export",
+    "plan",
+    "predict",
+    "pretrain",
+    "recommend",
+    "repeat",
+    "score",
+)
 HELP = [["--help"], ["--version"], *([name, "--help"] for name in (*COMMANDS, "data", "store"))]
 
 
