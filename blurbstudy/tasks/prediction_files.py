@@ -2,8 +2,8 @@
 
 Tags are in CoNLL format, `token<TAB>predicted` or `token<TAB>gold<TAB>predicted`, or with spaces instead of tabs, with
 an empty line after each sentence. Other predictions are lines `id<TAB>prediction` (a label, a number, or labels
-separated by commas), with or without that header, or the TSV or JSON lines of `blurbstudy predict`. An empty set of
-labels may lack the tab, since editors strip it.
+separated by commas), with or without that header, a CSV with columns `id` and `prediction` or `label`, or the TSV or
+JSON lines of `blurbstudy predict`. An empty set of labels may lack the tab, since editors strip it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from ..config import JsonMapping
 from ..errors import DataError, ParameterError, count_of
 from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
-from .formats.lines import LineErrors, describe_columns, quote, read_lines
+from .formats.lines import LineErrors, describe_columns, numbered_lines, quote, read_lines
 from .formats.records import detect_content, json_records
+from .formats.spreadsheets import named_rows
 from .task import Example, Task, as_predicted, split_labels, split_tags
 
 HEADER = "id\tprediction"
@@ -155,7 +156,7 @@ def _read_by_id(
         name = name.strip()
         no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
-            remedy = "correct the line" if "," not in line else "write a tab between them, no comma"
+            remedy = "write a tab between them, or a header id,prediction" if "," in line else "correct the line"
             errors.add(number, describe_columns(line), "id<TAB>prediction", remedy)
         elif name not in expected:
             errors.add(number, f"unknown id {quote(name)}", f"the ids of {of}", "correct or remove the line")
@@ -180,7 +181,9 @@ def _read_by_id(
 
 
 def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors) -> Iterator[tuple[int, str]]:
-    """Numbered lines `id<TAB>prediction`, also from what predict wrote: JSON lines, or a TSV with more columns."""
+    """Numbered lines `id<TAB>prediction`, also from a CSV, and from what predict wrote: JSON lines, or a TSV with more
+    columns.
+    """
     names = {"multi_label": ("labels", "label"), "score": ("score",)}.get(task.output, ("label",))
     if detect_content(path) == "json":
         for number, record in json_records(path, errors):
@@ -193,6 +196,9 @@ def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors)
         return
     lines = read_lines(path)
     header = lines[0].split("\t") if lines else []
+    if len(header) == 1 and "id" in re.findall(r"\w+", header[0]) and "id" not in expected:
+        yield from _rows_by_id(path, (*names, "prediction"), errors)
+        return
     if len(header) < 2 or header[0] != "id" or header[1] not in (*names, "prediction") or "id" in expected:
         yield from enumerate(lines, 1)
         return
@@ -202,6 +208,18 @@ def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors)
             errors.add(number, describe_columns(line), f"{len(header)} as in the header", "restore the line")
             continue
         yield number, "\t".join(map(unescape, cells[:2])) if len(header) > 2 else line
+
+
+def _rows_by_id(path: Path, names: Sequence[str], errors: LineErrors) -> Iterator[tuple[int, str]]:
+    """The same from a CSV with a header; other columns are passed over."""
+    for row, record in named_rows(numbered_lines(path), "csv", str(path), lambda _: True):
+        name = next((name for name in names if name in record), None)
+        if row.error:
+            errors.add(row.number, *row.error)
+        elif name is None or "id" not in record:
+            raise DataError(f"{path}: columns {', '.join(record)}, expected id and {names[0]}; name the columns so")
+        else:
+            yield row.number, f"{record['id']}\t{record[name]}"
 
 
 def unescape(cell: str) -> str:

@@ -67,6 +67,18 @@ def test_lines_may_stand_in_any_order_under_a_header_or_none(tmp_path):
     assert read(tmp_path, BIOASQ, QUESTIONS, "\ufeffid\tprediction\r\n" + lines(answers)) == expected
 
 
+def test_a_csv_is_read_by_its_header(tmp_path):
+    answers = {f"q{i}": "no" if i % 3 else "yes" for i in reversed(range(20))}
+    rows = "".join(f'"a text, quoted",{answer},{name}\r\n' for name, answer in answers.items())
+    assert read(tmp_path, BIOASQ, QUESTIONS, "text,label,id\r\n" + rows) == [answers[f"q{i}"] for i in range(20)]
+    sets = f'id;prediction\n0;\n1;"{FIRST}"\n2;{SECOND},{FIRST}\n'
+    assert read(tmp_path, HOC, DOCUMENTS, sets) == ["", FIRST, f"{FIRST},{SECOND}"]
+    missing = refusal(tmp_path, BIOASQ, QUESTIONS, "id,answer\nq1,yes\n")
+    assert missing == "preds.tsv: columns id, answer, expected id and label; name the columns so"
+    assert "line 3: found 1 column in 'q2'" in refusal(tmp_path, BIOASQ, QUESTIONS, "id,label\nq1,yes\nq2\n")
+    assert "write a tab between them, or a header" in refusal(tmp_path, BIOASQ, QUESTIONS, "q1,yes\n")
+
+
 def test_labels_of_a_document_come_in_the_order_of_the_task(tmp_path):
     given = lines({"2": f"{SECOND}, {FIRST}", "0": "", "1": FIRST})
     assert read(tmp_path, HOC, DOCUMENTS, given) == ["", FIRST, f"{FIRST},{SECOND}"]
