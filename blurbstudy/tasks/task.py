@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..config import JsonMapping
+from ..errors import DataError, ParameterError
 from ..metrics.entities import gold_words, io_to_bio, split_gold
 
 SPLITS = ("train", "dev", "test")
@@ -116,12 +117,17 @@ class Task:
             DataError: a file is missing or malformed; names file and line.
         """
         from . import custom_task
-        from .formats.python_records import files_of_records
+        from .formats.python_records import files_of_records, python_message
 
         named = {"train": train, "dev": dev, "test": test}
         given = {split: file for split, file in named.items() if file is not None}
         files, name = files_of_records(kind, given, options.pop("name", None))
-        return custom_task(kind=kind, files=files, name=name, **options)
+        try:
+            return custom_task(kind=kind, files=files, name=name, **options)
+        except (DataError, ParameterError) as error:
+            tables = {str(path): f"{split} (a {type(named[split]).__name__})" for split, path in files.items()}
+            made = {path: text for path, text in tables.items() if path not in map(str, given.values())}
+            raise type(error)(python_message(str(error), made)) from error
 
     @classmethod
     def load(cls, name: str) -> Task:

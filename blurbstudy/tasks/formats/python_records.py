@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ def files_of_records(kind: str, files: Mapping[str, Any], name: str | None) -> t
             paths[split].parent.mkdir(parents=True, exist_ok=True)
             write_once(paths[split], text)
     return dict(files) | paths, name or f"{kind} {digest[:8]}"
+
+
+def python_message(message: str, tables: Mapping[str, str]) -> str:
+    """An error as it concerns a caller in Python: options of the command line as arguments, tables by their names.
+
+    Args:
+        tables: path of a table's file in the cache -> its name.
+    """
+    for path, name in tables.items():
+        record = "record" if path.endswith(".jsonl") else "line"
+        message = message.replace(f"{path}, line ", f"{name}, {record} ").replace(path, name)
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), message)
 
 
 def _file_text(value: Any) -> tuple[str, str]:

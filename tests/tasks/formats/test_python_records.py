@@ -125,3 +125,17 @@ def test_a_task_checks_a_table_as_a_file():
     ):
         with pytest.raises(ParameterError, match=f"dev: found a {name}; expected a path, a pandas data frame"):
             Task.from_files("classification", train=pd.DataFrame({"text": ["a"], "label": ["x"]}), dev=wrong)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([*ROWS, {"text": "", "label": "pain"}], "train (a list), record 13: found an empty text;"),
+        ([*ROWS, {"text": "a", "label": None}], "add it, or leave such rows out (drop_unlabelled)"),
+        (pd.DataFrame({"a": ["b"], "c": ["d"]}), "train (a DataFrame): cannot identify the column of the text"),
+    ],
+)
+def test_errors_name_the_table_and_arguments_of_python(rows, message, tmp_path):
+    with pytest.raises(DataError) as caught:
+        Task.from_files("classification", train=rows)
+    assert message in str(caught.value) and "--" not in str(caught.value) and str(tmp_path) not in str(caught.value)
