@@ -114,7 +114,7 @@ def test_a_task_checks_a_table_as_a_file():
 
     with pytest.raises(DataError, match="cannot identify the column of the text among label"):
         Task.from_files("classification", train=pd.DataFrame({"label": ["a", "b"]}))
-    with pytest.raises(DataError, match=r"train.jsonl, line 2: found 1 row without label \(empty 1\)"):
+    with pytest.raises(DataError, match=r"train \(a DataFrame\), record 2: found 1 row without label \(empty 1\)"):
         Task.from_files("classification", train=pd.DataFrame({"text": ["a", "b"], "label": ["x", None]}))
     with pytest.raises(ParameterError, match="DatasetDict: has the tables train, test; name one of them"):
         Task.from_files("classification", train=datasets.DatasetDict({"train": dataset(), "test": dataset()}))
@@ -130,8 +130,8 @@ def test_a_task_checks_a_table_as_a_file():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([*ROWS, {"text": "", "label": "pain"}], "train (a list), record 13: found an empty text;"),
-        ([*ROWS, {"text": "a", "label": None}], "add it, or leave such rows out (drop_unlabelled)"),
+        ([*ROWS, {"text": "", "label": "pain", "pmid": "9"}], "train (a list), record 13: found an empty text;"),
+        ([*ROWS, {"text": "a", "label": None, "pmid": "9"}], "add it, or leave such rows out (drop_unlabelled)"),
         (pd.DataFrame({"a": ["b"], "c": ["d"]}), "train (a DataFrame): cannot identify the column of the text"),
     ],
 )
