@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..stats.contrasts import Comparison
 from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels, tested_conditions
@@ -166,7 +166,10 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     for level, (change, p) in decide_collapse(results, baseline=baseline).items():
         if p < 0.05:
             counts = " against ".join(f"{k} of {n}" for k, n in zip(change.collapsed, change.n, strict=True))
-            changed.setdefault("Fewer" if change.difference < 0 else "More", []).append(f"{level}, {counts} ({_p(p)})")
+            side = level if change.difference > 0 else baseline
+            where = all_with((key.group, s.collapsed) for key, s in results.summaries.items() if key.level == side)
+            words = f"{level}, {counts}{where} ({_p(p)})"
+            changed.setdefault("Fewer" if change.difference < 0 else "More", []).append(words)
     sentences += [
         f"{word} runs collapse than with {in_sentence(baseline)}: {'; '.join(levels)}; exact tests, after Holm."
         for word, levels in changed.items()
@@ -186,6 +189,17 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
             f"Undecided: {len(undecided)} of {len(effects)} comparisons with {in_sentence(baseline)}{reach}."
         )
     return KeyFinding(question=question, sentences=sentences)
+
+
+def all_with(collapsed: Iterable[tuple[str, int]]) -> str:
+    """`, all with ELECTRA` where one encoder of several has every collapsed run.
+    `collapsed`: encoder and collapsed runs, of each cell.
+    """
+    totals: Counter[str] = Counter()
+    for encoder, n in collapsed:
+        totals[encoder] += n
+    names = [encoder for encoder, n in totals.items() if n]
+    return f", all with {names[0]}" if len(names) == 1 < len(totals) else ""
 
 
 def _range(values: Sequence[float]) -> str:

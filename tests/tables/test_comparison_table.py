@@ -9,6 +9,7 @@ from scipy import stats
 from blurbstudy.study.decisions import decide_levels
 from blurbstudy.study.grid import Condition
 from blurbstudy.tables.comparison_table import (
+    all_with,
     collapse_table,
     compare_with_paper,
     format_p_value,
@@ -160,3 +161,8 @@ def test_many_comparisons_that_point_nowhere_are_counted_not_listed(make_results
         "tables have their numbers.",
     ]
     assert len(compare_with_paper(results, baseline="Baseline", paper="table4").sentences) == 3  # few: each is said
+
+
+def test_collapsed_runs_of_one_encoder_among_several_are_said_to_be_its_own():
+    assert all_with([("BERT", 0), ("ELECTRA", 7), ("ELECTRA", 4), ("BERT", 0)]) == ", all with ELECTRA"
+    assert all_with([("BERT", 1), ("ELECTRA", 7)]) == all_with([("BERT", 3)]) == all_with([("BERT", 0), ("E", 0)]) == ""

@@ -139,7 +139,9 @@ def _saves(effects: Sequence[TechniqueEffect]) -> list[str]:
         rates = effect.rates
         if rates is not None and effect.p_rates is not None and effect.p_rates < LEVEL:
             counts = " against ".join(f"{k} of {n}" for k, n in zip(rates.collapsed, rates.n, strict=True))
-            changed.setdefault("more" if rates.difference > 0 else "fewer", []).append(f"{effect.name}, {counts}")
+            changed.setdefault("more" if rates.difference > 0 else "fewer", []).append(
+                f"{effect.name}, {counts}{effect.all_collapsed_with}"
+            )
     if not changed:
         return ["No technique is shown to change how often runs collapse."]
     return [

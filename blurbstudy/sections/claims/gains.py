@@ -13,7 +13,7 @@ from ...stats.counts import RateComparison
 from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
 from ...study.grid import DEFAULT_RECIPE, Condition, Results, TaskColumn
-from ...tables.comparison_table import format_p_value
+from ...tables.comparison_table import all_with, format_p_value
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import HtmlCell, RowHeader, Table, number_with_details, page_link
@@ -53,6 +53,7 @@ class TechniqueEffect:
     decisions: Mapping[str, Sequence[Decision]]  # tasks -> as a mean over encoders, or of each encoder without a mean
     rates: RateComparison | None  # of collapse, all cells together, each a stratum
     p_rates: float | None  # after Holm's correction over the techniques of the grid
+    all_collapsed_with: str  # `, all with ELECTRA`, where one of several encoders has all of its collapsed runs
     run_ids: tuple[str, ...]
     tasks: tuple[str, ...]  # of its runs
 
@@ -96,6 +97,11 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
                         decisions=decisions,
                         rates=change,
                         p_rates=p,
+                        all_collapsed_with=all_with(
+                            (encoder_of(results, key), results.summaries[key].collapsed)
+                            for key in both
+                            if change and (key.level == setting) == (change.difference > 0)
+                        ),
                         tasks=tuple(dict.fromkeys(task for key in mine for task in results.summaries[key].tasks)),
                         run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
                     )
