@@ -12,6 +12,7 @@ from ...stabilizers import RemoveLayers
 from ...stats.intervals import wilson_interval
 from ...stats.status import COLLAPSED_NOTE, RunStatus, judge_run
 from ...study.grid import DEFAULT_RECIPE, Condition, Results
+from ...tables.comparison_table import all_with
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
@@ -159,7 +160,7 @@ def safety_answer(evidence: Evidence) -> KeyFinding:
     settings = count_statuses(evidence)
     if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
-    sentences = [_safe_settings(settings), *_unsafe_settings(settings)]
+    sentences = [_safe_settings(settings), *_unsafe_settings(settings, count_statuses(evidence, by_encoder=True))]
     sentences += [*_default_recipe(settings), *_extreme_tasks(settings), _scope(evidence)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
 
@@ -199,17 +200,23 @@ def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
     return f"No run collapsed under: {'; '.join(listed)}."
 
 
-def _unsafe_settings(settings: Sequence[SettingStatuses]) -> list[str]:
+def _unsafe_settings(settings: Sequence[SettingStatuses], by_encoder: Sequence[SettingStatuses]) -> list[str]:
     unsafe = [setting for setting in settings if setting.total.n_collapsed]
     worst = sorted(unsafe, key=lambda setting: -setting.total.n_collapsed / setting.total.n)[:MAX_NAMED]
-    listed = "; ".join(
-        f"{s.name} ({s.total.n_collapsed} of {s.total.n}, on {_list_tasks(list(s.by_task))})" for s in worst
-    )
+    listed = "; ".join(f"{s.name} ({s.total.n_collapsed} of {s.total.n}, {_where(s, by_encoder)})" for s in worst)
     if not worst:
         return []
     rate, n_worst = worst[0].total.n_collapsed / worst[0].total.n, len(worst)
     equal = sum(setting.total.n_collapsed / setting.total.n == rate for setting in unsafe) - n_worst
     return [f"Runs collapsed most often under: {listed}{f'; and {equal} more as often' if equal > 0 else ''}."]
+
+
+def _where(setting: SettingStatuses, by_encoder: Sequence[SettingStatuses]) -> str:
+    """The tasks, and the encoder if only one of several, with collapsed runs of a setting."""
+    tasks = [task for task, count in setting.by_task.items() if count.n_collapsed]
+    every = "all " if len(tasks) < len(setting.by_task) else ""
+    encoders = all_with((s.encoder, s.total.n_collapsed) for s in by_encoder if s.setting == setting.setting)
+    return f"{every}on {_list_tasks(tasks)}{encoders}"
 
 
 def _default_recipe(settings: Sequence[SettingStatuses]) -> list[str]:
