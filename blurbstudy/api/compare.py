@@ -36,7 +36,7 @@ from .resampled import ResampledResult
 Result = FinetuneResult | ResampledResult | JsonMapping  # the last: `to_dict()` of a result, as --json prints it
 NEEDED = {"task": str, "store": str, "runs": list, "recipe": dict, "encoder": dict, "caveats": list}
 ON_DEV = "caveat: there is no test set, so dev is compared, on which checkpoints are selected; its scores are too high"
-TRIED = "p counts the comparisons of this table; if more were tried, it is too small"
+TRIED = "p counts the comparisons of this table, intervals do not; if more were tried, it is too small"
 COLLAPSED = (
     "collapsed runs count; those that diverged have no score: differences take the trivial baseline for them, means "
     "leave them out"
@@ -117,7 +117,8 @@ class ComparedResults:
             if change.detectable is not None and other.outcome is Outcome.UNDECIDED:
                 lines.append(f"  80% of such studies would decide a difference of {_points(change.detectable)}")
             lines.append(f"  collapsed: {_counts(other.rates)}, p {format_p_value(other.p_rates)}")
-        return "\n".join([*lines, *self._notes()])
+        scale = ["differences of correlations are taken on Fisher's z scale"] if self.metric == "pearson" else []
+        return "\n".join([*lines, *self._notes(), *scale])
 
     def __repr__(self) -> str:
         return self.text()
