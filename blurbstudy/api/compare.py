@@ -7,6 +7,7 @@ correction (stats/contrasts.py, stats/counts.py).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,21 +20,27 @@ from ..stats.intervals import holm
 from ..stats.references import load_references
 from ..stats.summary import CellSummary, collapse_strata, summarize
 from ..stats.summary import compare as compare_cells
+from ..store.index import condition_key
 from ..store.run_store import RunStore
-from ..study.decisions import Outcome, decide, decide_rates
+from ..study.decisions import Outcome, decide
 from ..tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value, widest_interval
-from ..tables.formatting import format_interval, format_number, format_signed
+from ..tables.formatting import format_count, format_interval, format_number, format_signed
 from ..tables.score_table import percent, percents
 from ..tables.table import Cell, Table
 from ..tasks.caveats import POOLED
+from ..tasks.folds import OFFICIAL
 from ..training.run_record import RunRecord
 from .finetune_result import FinetuneResult
 from .resampled import ResampledResult
 
 Result = FinetuneResult | ResampledResult | JsonMapping  # the last: `to_dict()` of a result, as --json prints it
-NEEDED = ("task", "store", "runs", "recipe", "encoder")
+NEEDED = {"task": str, "store": str, "runs": list, "recipe": dict, "encoder": dict, "caveats": list}
 ON_DEV = "caveat: there is no test set, so dev is compared, on which checkpoints are selected; its scores are too high"
-TRIED = "p counts the comparisons of this table; if more were tried, it is too small"
+TRIED = "p counts the comparisons of this table, intervals do not; if more were tried, it is too small"
+COLLAPSED = (
+    "collapsed runs count; those that diverged have no score: differences take the trivial baseline for them, means "
+    "leave them out"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,8 @@ class ComparedResult:
 
     @property
     def outcome(self) -> Outcome:
+        if self.rates is not None and self.rates.collapsed == self.rates.n:
+            return Outcome.BOTH_COLLAPSED
         return decide(self.comparison, self.p)
 
 
@@ -60,6 +69,7 @@ class ComparedResults:
     task: str
     metric: str
     split: str
+    splits: str  # official, or such as 5x4: all examples in test folds
     baseline: str  # its name
     summary: CellSummary  # of the baseline
     others: tuple[ComparedResult, ...]
@@ -89,23 +99,26 @@ class ComparedResults:
             for other in self.others
         ]
         baseline = {"name": self.baseline, "mean": self.summary.mean}
-        values = {"task": self.task, "metric": self.metric, "split": self.split, "baseline": baseline}
-        return {**values, "others": others, "caveats": list(self.caveats)}
+        values = {"task": self.task, "metric": self.metric, "split": self.split}
+        return {**values, "splits": self.splits, "baseline": baseline, "others": others, "caveats": list(self.caveats)}
 
     def text(self) -> str:
         """Lines for the terminal; scores times 100."""
         lines = [self._title(), f"{self.baseline}: {_mean(self.summary)}"]
+        trained = "seed" if self.splits == OFFICIAL else "repeat"
         for other in self.others:
             change = other.comparison
             lines.append(f"{other.name}: {_mean(other.summary)}")
             lines += [] if other.name == other.settings else [f"  differs in {other.settings}"]
             known = f"{format_signed(percent(change.difference))}, 95% {format_interval(percents(change.interval))}, "
-            known += f"p {format_p_value(other.p)}, {change.n} seeds{'' if change.paired else ', not paired'}"
+            known += f"p {format_p_value(other.p)}, {format_count(change.n, trained)}"
+            known += "" if change.paired else ", not paired"
             lines.append(f"  {other.outcome.value}: {known}" + (f" ({change.reason})" if change.reason else ""))
-            if change.detectable is not None and not other.outcome.decided:
+            if change.detectable is not None and other.outcome is Outcome.UNDECIDED:
                 lines.append(f"  80% of such studies would decide a difference of {_points(change.detectable)}")
             lines.append(f"  collapsed: {_counts(other.rates)}, p {format_p_value(other.p_rates)}")
-        return "\n".join([*lines, *self._notes()])
+        scale = ["differences of correlations are taken on Fisher's z scale"] if self.metric == "pearson" else []
+        return "\n".join([*lines, *self._notes(), *scale])
 
     def __repr__(self) -> str:
         return self.text()
@@ -124,11 +137,12 @@ class ComparedResults:
         )._repr_html_()
 
     def _title(self) -> str:
-        return f"{self.task}, {self.split}: against {self.baseline} ({self.metric}, times 100)"
+        scored = self.split if self.splits == OFFICIAL else f"all examples in {self.splits} folds"
+        return f"{self.task}, {scored}: against {self.baseline} ({self.metric}, times 100)"
 
     def _notes(self) -> list[str]:
         dev = [ON_DEV] if self.split == "dev" else []
-        return [*dev, *(f"caveat: {caveat}" for caveat in self.caveats), f"{TRIED}; collapsed runs count in every mean"]
+        return [*dev, *(f"caveat: {caveat}" for caveat in self.caveats), TRIED, COLLAPSED]
 
 
 def compare(baseline: Result, *others: Result, names: Sequence[str] | None = None) -> ComparedResults:
@@ -144,29 +158,28 @@ def compare(baseline: Result, *others: Result, names: Sequence[str] | None = Non
     sides = [_values(result, number) for number, result in enumerate((baseline, *others), 1)]
     if len(sides) < 2:
         raise ParameterError("nothing to compare; pass a baseline and at least one other result")
-    if names is not None and len(set(names)) != len(sides):
+    if names is not None and (len(set(names)) != len(sides) or len(names) != len(sides)):
         raise ParameterError(
             f"{len(set(names))} different names for {len(sides)} results; name each, the baseline first"
         )
-    settings = [_settings(side, sides[0]) for side in sides]
-    called = list(names) if names is not None else ["baseline", *settings[1:]]
-    groups = [_records(side, name) for side, name in zip(sides, called, strict=True)]
+    groups = [_records(side, name) for side, name in zip(sides, names or range(1, len(sides) + 1), strict=True)]
+    settings = [_settings(side, sides[0], group[0], groups[0][0]) for side, group in zip(sides, groups, strict=True)]
+    called = list(names) if names is not None else _numbered(["baseline", *settings[1:]])
     _check_comparable(sides, groups, called)
     references = load_references(RunStore(Path(sides[0]["store"])), [record for group in groups for record in group])
     task = references[groups[0][0].config.task].task
     split = "test" if "test" in task.splits or groups[0][0].config.n_folds else "dev"
     changes = [compare_cells([[group, groups[0]]], references, split=split) for group in groups[1:]]
-    rates = {
-        name: compare_rates(collapse_strata([(group, groups[0])], references))
-        for name, group in zip(called[1:], groups[1:], strict=True)
-    }
-    p_rates = decide_rates({name: change for name, change in rates.items() if change is not None})
+    rates = [compare_rates(collapse_strata([(group, groups[0])], references)) for group in groups[1:]]
+    p_rates = holm([rate.p if rate else None for rate in rates])
     summaries = [summarize(group, references, split=split) for group in groups]
-    rows = zip(called[1:], settings[1:], summaries[1:], changes, holm([c.p for c in changes]), strict=True)
+    p = holm([change.p for change in changes])
+    rows = zip(called[1:], settings[1:], summaries[1:], changes, p, rates, p_rates, strict=True)
     return ComparedResults(
         task=task.name,
         metric=task.metric,
         split=split,
+        splits=_splits(sides[0]),
         baseline=called[0],
         summary=summaries[0],
         others=tuple(
@@ -176,10 +189,10 @@ def compare(baseline: Result, *others: Result, names: Sequence[str] | None = Non
                 summary=summary,
                 comparison=change,
                 p=p,
-                rates=rates[name],
-                p_rates=p_rates[name][1] if name in p_rates else None,
+                rates=rate,
+                p_rates=p_rate,
             )
-            for name, changed, summary, change, p in rows
+            for name, changed, summary, change, p, rate, p_rate in rows
         ),
         caveats=tuple(dict.fromkeys(_caveats(sides, called, split))),
     )
@@ -188,8 +201,8 @@ def compare(baseline: Result, *others: Result, names: Sequence[str] | None = Non
 def read_result(path: Path) -> JsonObject:
     """What `blurbstudy finetune --json` printed into a file. Raises ParameterError: it is something else."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ParameterError(
             f"{path}: not a result ({error}); write one by blurbstudy finetune ... --json > FILE"
         ) from error
@@ -198,17 +211,36 @@ def read_result(path: Path) -> JsonObject:
 
 def _values(result: Result, name: object) -> JsonMapping:
     values = result if isinstance(result, Mapping) else result.to_dict()
-    missing = [key for key in NEEDED if key not in values]
-    if missing or not values["runs"]:
-        reason = f"has no {missing[0]}" if missing else "has no runs"
-        raise ParameterError(
-            f"{name}: {reason}, so it is no result of finetune; write one by finetune ... --json > FILE"
-        )
+    wrong = [key for key, kind in NEEDED.items() if not isinstance(values.get(key), kind)]
+    lists = {"runs": ("id",), "caveats": ("text", "split"), "encoder": ("given", "fingerprint")}
+    wrong += [] if wrong else [key for key, texts in lists.items() if not _has_texts(values[key], texts)]
+    if wrong or not values["runs"]:
+        reason = f"has no {wrong[0]} as finetune prints it" if wrong else "has no runs"
+        raise ParameterError(f"{name}: {reason}; write the file by blurbstudy finetune ... --json > FILE")
     return values
 
 
-def _settings(side: JsonMapping, baseline: JsonMapping) -> str:
-    """In which recipe fields, and encoder, a result differs from the baseline."""
+def _has_texts(value: object, keys: Sequence[str]) -> bool:
+    """Whether an object, or each of a list, has texts under these keys."""
+    return all(
+        isinstance(item, dict) and all(isinstance(item.get(key), str) for key in keys)
+        for item in (value if isinstance(value, list) else [value])
+    )
+
+
+def _splits(side: JsonMapping) -> str:
+    return str(side.get("splits", OFFICIAL))
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names, with a number where several are the same."""
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})" for i, name in enumerate(names)
+    ]
+
+
+def _settings(side: JsonMapping, baseline: JsonMapping, run: RunRecord, baseline_run: RunRecord) -> str:
+    """In which recipe fields, encoder and precision a result differs from the baseline."""
     changed = [
         f"{field} {_plain(value)} (baseline {_plain(baseline['recipe'].get(field))})"
         for field, value in side["recipe"].items()
@@ -216,6 +248,8 @@ def _settings(side: JsonMapping, baseline: JsonMapping) -> str:
     ]
     if side["encoder"]["fingerprint"] != baseline["encoder"]["fingerprint"]:
         changed.insert(0, f"encoder {side['encoder']['given']} (baseline {baseline['encoder']['given']})")
+    if run.config.precision != baseline_run.config.precision:
+        changed.append(f"precision {run.config.precision} (baseline {baseline_run.config.precision})")
     return ", ".join(changed) or "seeds alone"
 
 
@@ -223,39 +257,45 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _records(side: JsonMapping, name: str) -> list[RunRecord]:
+def _records(side: JsonMapping, name: object) -> list[RunRecord]:
     store, records = RunStore(Path(side["store"])), []
     for run in side["runs"]:
-        record = store.get(run["id"])
+        try:
+            record = store.get(run["id"]) if re.fullmatch(r"[0-9a-f]{20}", run["id"]) else None
+        except ValueError:  # the store has no valid name
+            record = None
         if record is None:
-            raise StoreError(f"{name}: run {run['id']} is not in the store {store.folder}; run finetune again")
+            remedy = "compare in the folder where finetune ran, or run it again"
+            raise StoreError(f"{name}: run {run['id']!r} is not in the store {str(store.folder)!r}; {remedy}")
         records.append(record)
+    if len({condition_key(record.config) for record in records}) > 1:
+        raise ParameterError(f"{name}: its runs are of several recipes, encoders or tasks; write it by finetune --json")
     return records
 
 
 def _check_comparable(
     sides: Sequence[JsonMapping], groups: Sequence[Sequence[RunRecord]], names: Sequence[str]
 ) -> None:
-    for side, group, name in zip(sides[1:], groups[1:], names[1:], strict=True):
+    for i, (side, group, name) in enumerate(zip(sides, groups, names, strict=True)):
         for what, first, second in (
             ("task", sides[0]["task"], side["task"]),
-            ("splits", sides[0].get("splits", "official"), side.get("splits", "official")),
+            ("metric", sides[0].get("metric"), side.get("metric")),
+            ("splits", _splits(sides[0]), _splits(side)),
             ("data", groups[0][0].config.data_fingerprint, group[0].config.data_fingerprint),
         ):
             if first != second:
                 raise ParameterError(
                     f"{name}: {what} {second}, the baseline {first}; compare results on the same {what}"
                 )
-        if {record.id for record in group} == {record.id for record in groups[0]}:
-            raise ParameterError(f"{name}: the same runs as the baseline's; nothing differs")
+        ids = {record.id for record in group}
+        for earlier, other in zip(groups[:i], names[:i], strict=True):
+            if ids & {record.id for record in earlier}:
+                raise ParameterError(f"{name}: has runs of {other} too; compare results without runs in common")
 
 
 def _caveats(sides: Sequence[JsonMapping], names: Sequence[str], split: str) -> list[str]:
     """Those of the scores that are compared; one that all results have is given once."""
-    listed = [
-        {str(caveat["text"]) for caveat in side.get("caveats") or () if caveat["split"] in (split, POOLED)}
-        for side in sides
-    ]
+    listed = [{caveat["text"] for caveat in side["caveats"] if caveat["split"] in (split, POOLED)} for side in sides]
     shared = set.intersection(*listed)
     single = [f"{name}: {text}" for name, texts in zip(names, listed, strict=True) for text in sorted(texts - shared)]
     return [*sorted(shared), *single]

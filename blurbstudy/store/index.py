@@ -46,15 +46,34 @@ class RunIndex:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
+        file = index_file(store)
         try:
-            self._database = _open_file(index_file(store))
-            self._refresh()
-            (damage,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
-            if damage != "ok":
-                raise sqlite3.DatabaseError(damage)
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                self._use(file)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):  # locked for too long, or the disk refused
+                    raise
+                for path in (file, file.with_name(f"{file.name}-journal")):
+                    path.unlink(missing_ok=True)
+                self._use(file)
         except (OSError, sqlite3.Error):
-            self._database = _open(":memory:")
+            self._use(":memory:")
+
+    def _use(self, file: Path | str) -> None:
+        """Open the database and bring it up to date. Raises sqlite3.Error: it is damaged, locked or not writable."""
+        self._database = _open(file)
+        try:
             self._refresh()
+            # Pages of long texts have no check of their own.
+            query = "SELECT count(*) FROM runs WHERE record IS NOT NULL AND NOT json_valid(record)"
+            (texts,) = self._database.execute(query).fetchone()
+            (damage,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+            if damage != "ok" or texts:
+                raise sqlite3.DatabaseError(damage)
+        except BaseException:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         self._database.close()
@@ -160,17 +179,9 @@ def _identity(store: RunStore) -> JsonObject:
     return {"store": str(store.folder.resolve()), "revisions": revisions, "forms": forms}
 
 
-def _open_file(file: Path) -> sqlite3.Connection:
-    """The database in a file; a file that is none, or damaged, is replaced."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return _open(file)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode not in _DAMAGED:  # otherwise locked for too long, or the disk refused
-            raise
-        for path in (file, file.with_name(f"{file.name}-journal")):
-            path.unlink(missing_ok=True)
-        return _open(file)
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether a file is none of a database, or damaged; text that cannot be decoded and `quick_check` have no code."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) in _DAMAGED
 
 
 def _open(file: Path | str) -> sqlite3.Connection:

@@ -142,7 +142,7 @@ class Table:
         run = {
             heading
             for heading, cells in zip(headings, scores, strict=True)
-            if not cells or any(cell.mean is not None for cell in cells)
+            if not cells or any(cell.runs or cell.mean is not None for cell in cells)
         }
         return [index for index, heading in enumerate(headings) if heading not in run] if run else []
 

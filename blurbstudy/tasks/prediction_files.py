@@ -184,12 +184,13 @@ def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors)
     """Numbered lines `id<TAB>prediction`, also from a CSV, and from what predict wrote: JSON lines, or a TSV with more
     columns.
     """
-    names = {"multi_label": ("labels", "label"), "score": ("score",)}.get(task.output, ("label",))
+    usual = {"multi_label": ("labels", "label"), "score": ("score",)}.get(task.output, ("label",))
+    names = ("prediction", *usual)  # in this order: beside predictions, labels are those of the gold file
     if detect_content(path) == "json":
         for number, record in json_records(path, errors):
-            name = next((name for name in (*names, "prediction") if name in record), None)
+            name = next((name for name in names if name in record), None)
             if name is None or "id" not in record:
-                errors.add(number, f"keys {', '.join(record)}", f"id and {names[0]}", "restore the line")
+                errors.add(number, f"keys {', '.join(record)}", f"id and {usual[0]}", "restore the line")
                 continue
             value = record[name]
             yield number, f"{record['id']}\t{','.join(map(str, value)) if isinstance(value, list) else value}"
@@ -197,9 +198,10 @@ def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors)
     lines = read_lines(path)
     header = lines[0].split("\t") if lines else []
     if len(header) == 1 and "id" in re.findall(r"\w+", header[0]) and "id" not in expected:
-        yield from _rows_by_id(path, (*names, "prediction"), errors)
+        yield from _rows_by_id(path, names, errors)
         return
-    if len(header) < 2 or header[0] != "id" or header[1] not in (*names, "prediction") or "id" in expected:
+    column = header.index("prediction") if "prediction" in header else 1
+    if len(header) < 2 or header[0] != "id" or header[column] not in names or "id" in expected:
         yield from enumerate(lines, 1)
         return
     for number, line in enumerate(lines[1:], 2):
@@ -207,7 +209,7 @@ def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors)
         if len(header) > 2 and len(cells) != len(header):
             errors.add(number, describe_columns(line), f"{len(header)} as in the header", "restore the line")
             continue
-        yield number, "\t".join(map(unescape, cells[:2])) if len(header) > 2 else line
+        yield number, f"{unescape(cells[0])}\t{unescape(cells[column])}" if len(header) > 2 else line
 
 
 def _rows_by_id(path: Path, names: Sequence[str], errors: LineErrors) -> Iterator[tuple[int, str]]:
@@ -217,7 +219,7 @@ def _rows_by_id(path: Path, names: Sequence[str], errors: LineErrors) -> Iterato
         if row.error:
             errors.add(row.number, *row.error)
         elif name is None or "id" not in record:
-            raise DataError(f"{path}: columns {', '.join(record)}, expected id and {names[0]}; name the columns so")
+            raise DataError(f"{path}: columns {', '.join(record)}, expected id and {names[1]}; name the columns so")
         else:
             yield row.number, f"{record['id']}\t{record[name]}"
 

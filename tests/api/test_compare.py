@@ -78,6 +78,7 @@ def test_collapsed_runs_are_compared_by_an_exact_test(compared):
 def test_sides_exchanged_change_the_sign_alone(compared):
     (default, larger, _), _ = compared
     there, back = (compare(*pair).others[0].comparison for pair in ((default, larger), (larger, default)))
+    assert there.difference is not None and back.difference is not None
     assert there.difference == pytest.approx(-back.difference) and there.p == pytest.approx(back.p)
 
 
@@ -110,12 +111,19 @@ def test_without_a_test_set_dev_is_compared_and_that_is_said(train, tmp_path):
 
 def test_results_that_cannot_be_compared_are_refused(compared, train, tmp_path):
     (default, larger, _), _ = compared
-    with pytest.raises(ParameterError, match="the same runs as the baseline's"):
+    with pytest.raises(ParameterError, match="has runs of baseline too"):
         compare(default, default)
+    with pytest.raises(ParameterError, match="has runs of b too"):
+        compare(default, larger, larger, names=["a", "b", "c"])
+    mixed = larger.to_dict() | {"runs": [default.to_dict()["runs"][0], larger.to_dict()["runs"][1]]}
+    with pytest.raises(ParameterError, match="2: its runs are of several recipes"):
+        compare(default, mixed)
     with pytest.raises(ParameterError, match="at least one other"):
         compare(default)
     with pytest.raises(ParameterError, match="1 different names for 2 results"):
         compare(default, larger, names=["a", "a"])
+    with pytest.raises(ParameterError, match="2 different names for 2 results"):
+        compare(default, larger, names=["a", "b", "b"])
     write_reports(tmp_path / "train.tsv", 60)
     other = Task.from_files("classification", train=tmp_path / "train.tsv", name=default.task.name)
     with pytest.raises(StudyError, match="compare results on the same data"):
@@ -138,7 +146,36 @@ def test_the_command_compares_what_finetune_printed(compared, tmp_path):
     assert "differs in batch_size 16 (baseline 8)" in text
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"task": "a"}', '{"runs": []}', "not JSON"])
+def test_no_recipe_is_better_than_another_whose_runs_collapsed_as_well(compared, train):
+    found = compare(compared[0][2], train(learning_rate=1e-7, seeds=3, epochs=1)).others[0]
+    assert found.rates and found.rates.collapsed == found.rates.n == (3, 4) and found.outcome == "both collapsed"
+
+
+def test_results_with_the_same_settings_keep_their_own_counts_and_are_numbered(compared):
+    (default, larger, low), _ = compared
+    values = low.to_dict()
+    halves = [values | {"runs": values["runs"][half]} for half in (slice(0, 1), slice(1, 4))]
+    found = compare(larger, *halves).to_dict()["others"]
+    assert [other["runs"][0] for other in found] == [1, 3]
+    assert [other["name"][-4:] for other in found] == [" (1)", " (2)"]
+
+
+def test_a_printed_result_with_values_of_other_types_is_refused(compared):
+    (default, larger, _), _ = compared
+    for key, value in (
+        ("runs", "abc"), ("runs", [1]), ("runs", [{"id": 3}]), ("recipe", None), ("encoder", {}), ("store", 3),
+        ("task", [1]), ("caveats", ["text"]),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=f"2: has no {key} as finetune prints it"):
+            compare(default, larger.to_dict() | {key: value})
+    for name in ("../../x", "a\0", "\ud800"):
+        with pytest.raises(StoreError, match="is not in the store"):
+            compare(default, larger.to_dict() | {"runs": [{"id": name}]})
+        with pytest.raises(StoreError, match="is not in the store"):
+            compare(default, larger.to_dict() | {"store": name})
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "", "[]", '{"task": "a"}', '{"runs": []}', "not JSON"])
 def test_a_file_that_is_no_result_is_refused_in_one_line(content, tmp_path, command):
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -173,6 +174,22 @@ def test_a_missing_damaged_or_foreign_index_is_built_again(store, records, chang
     change(index_file(store))
     for _ in range(2):
         assert indexed_runs(store) == without_predictions(records)
+
+
+@pytest.mark.parametrize("offset", [0.3, 0.6, 0.9])
+def test_an_index_with_damaged_pages_is_replaced_and_not_read_again_and_again(store, make_record, offset):
+    curve = {"step": list(range(500)), "train_loss": [0.123456] * 500, "dev_score": [0.5] * 500}
+    for seed in range(10):
+        store.put(dataclasses.replace(make_record(seed, test=[0.5]), curve=curve))
+    known, file = indexed_runs(store), index_file(store)
+    data = bytearray(file.read_bytes())
+    start = int(offset * len(data)) // 4096 * 4096
+    data[start : start + 4096] = b"\xff" * 4096
+    file.write_bytes(data)
+    for _ in range(2):
+        assert indexed_runs(store) == known
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        assert database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
 
 
 def test_an_index_copied_from_another_store_is_corrected(store, records, tmp_path, make_record):

@@ -54,6 +54,10 @@ def test_rows_and_columns_without_runs_are_hidden_until_the_papers_numbers_are_s
     )
     nothing = dataclasses.replace(table, rows=[("BERT", absent, absent)])._repr_html_()
     assert "unrun" not in nothing and nothing.count(">not run<") == 2
+    diverged = Score(mean=None, runs=3, collapsed=3, seeds=3, expected=3)
+    assert (
+        'tr class="unrun"' not in dataclasses.replace(table, rows=[*rows[:2], ("GPT", diverged, absent)])._repr_html_()
+    )
 
 
 def test_lines_of_a_number_open_with_it_and_the_column_is_sorted_by_the_number():

@@ -79,6 +79,20 @@ def test_a_csv_is_read_by_its_header(tmp_path):
     assert "write a tab between them, or a header" in refusal(tmp_path, BIOASQ, QUESTIONS, "q1,yes\n")
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,label,prediction\n", "{},yes,{}\n"),
+        ("id\tlabel\tprediction\n", "{}\tyes\t{}\n"),
+        ("", '{{"id": "{}", "label": "yes", "prediction": "{}"}}\n'),
+    ],
+)
+def test_predictions_are_read_and_not_the_gold_labels_beside_them(header, row, tmp_path):
+    answers = {f"q{i}": "no" if i % 3 else "yes" for i in range(20)}
+    text = header + "".join(row.format(*answer) for answer in answers.items())
+    assert read(tmp_path, BIOASQ, QUESTIONS, text) == list(answers.values())
+
+
 def test_labels_of_a_document_come_in_the_order_of_the_task(tmp_path):
     given = lines({"2": f"{SECOND}, {FIRST}", "0": "", "1": FIRST})
     assert read(tmp_path, HOC, DOCUMENTS, given) == ["", FIRST, f"{FIRST},{SECOND}"]

@@ -71,7 +71,7 @@ def python_message(message: str, tables: Mapping[str, str]) -> str:
     for path, name in tables.items():
         record = "record" if path.endswith(".jsonl") else "line"
         message = message.replace(f"{path}, line ", f"{name}, {record} ").replace(path, name)
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), message)
+    return re.sub(r"(?<![^\s(])--([a-z]+(?:-[a-z]+)*)", lambda match: match[1].replace("-", "_"), message)
 
 
 def _file_text(value: Any) -> tuple[str, str]:

@@ -139,3 +139,9 @@ def test_errors_name_the_table_and_arguments_of_python(rows, message, tmp_path):
     with pytest.raises(DataError) as caught:
         Task.from_files("classification", train=rows)
     assert message in str(caught.value) and "--" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+
+
+def test_dashes_in_the_name_of_a_file_are_no_option(tmp_path):
+    file = tmp_path / "my--new-data.tsv"
+    with pytest.raises(DataError, match="my--new-data.tsv: no such file"):
+        Task.from_files("classification", train=file)
