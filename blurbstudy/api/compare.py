@@ -37,6 +37,7 @@ Result = FinetuneResult | ResampledResult | JsonMapping  # the last: `to_dict()`
 NEEDED = {"task": str, "store": str, "runs": list, "recipe": dict, "encoder": dict, "caveats": list}
 ON_DEV = "caveat: there is no test set, so dev is compared, on which checkpoints are selected; its scores are too high"
 TRIED = "p counts the comparisons of this table, intervals do not; if more were tried, it is too small"
+FOLDS = "the exact test of collapsed runs takes folds as independent; those of one repeat share training examples"
 COLLAPSED = (
     "collapsed runs count; those that diverged have no score: differences take the trivial baseline for them, means "
     "leave them out"
@@ -115,7 +116,8 @@ class ComparedResults:
             known += "" if change.paired else ", not paired"
             lines.append(f"  {other.outcome.value}: {known}" + (f" ({change.reason})" if change.reason else ""))
             if change.detectable is not None and other.outcome is Outcome.UNDECIDED:
-                lines.append(f"  80% of such studies would decide a difference of {_points(change.detectable)}")
+                reach = format_number(percent(change.detectable))
+                lines.append(f"  80% of such studies would decide a difference of {reach}")
             lines.append(f"  collapsed: {_counts(other.rates)}, p {format_p_value(other.p_rates)}")
         scale = ["differences of correlations are taken on Fisher's z scale"] if self.metric == "pearson" else []
         return "\n".join([*lines, *self._notes(), *scale])
@@ -142,7 +144,8 @@ class ComparedResults:
 
     def _notes(self) -> list[str]:
         dev = [ON_DEV] if self.split == "dev" else []
-        return [*dev, *(f"caveat: {caveat}" for caveat in self.caveats), TRIED, COLLAPSED]
+        folds = [FOLDS] if self.splits != OFFICIAL else []
+        return [*dev, *(f"caveat: {caveat}" for caveat in self.caveats), TRIED, COLLAPSED, *folds]
 
 
 def compare(baseline: Result, *others: Result, names: Sequence[str] | None = None) -> ComparedResults:
@@ -304,10 +307,6 @@ def _caveats(sides: Sequence[JsonMapping], names: Sequence[str], split: str) -> 
 def _mean(summary: CellSummary) -> str:
     sd = "" if summary.sd is None else f" ± {format_number(percent(summary.sd))}"
     return f"{format_number(percent(summary.mean))}{sd}"
-
-
-def _points(fraction: float) -> str:
-    return format_number(percent(fraction))
 
 
 def _counts(rates: RateComparison | None) -> str:

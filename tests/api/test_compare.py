@@ -105,6 +105,7 @@ def test_without_a_test_set_dev_is_compared_and_that_is_said(train, tmp_path):
     other = compare(*pooled).to_dict()["others"][0]
     means = [np.mean([run["test"] for run in side.to_dict()["runs"]]) for side in pooled]
     assert other["difference"] == pytest.approx(means[1] - means[0])
+    assert "takes folds as independent" in compare(*pooled).text()
     with pytest.raises(ParameterError, match=r"splits 2x1, the baseline official; compare results on the same splits"):
         compare(train(task=task, seeds=2, epochs=2), pooled[0])
 
