@@ -16,7 +16,8 @@ from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
 from ..tasks.formats.lines import LineErrors, read_lines
 from ..tasks.formats.records import detect_content, json_records
-from ..tasks.prediction_files import WITHHELD, WITHHELD_COMMENT, WITHHELD_FILE
+from ..tasks.predicted_tags import WITHHELD, WITHHELD_COMMENT
+from ..tasks.prediction_files import WITHHELD_FILE
 from ..training.run_record import RunRecord
 
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"

@@ -17,16 +17,14 @@ from typing import Any
 from ..config import JsonMapping
 from ..errors import DataError, ParameterError, count_of
 from ..filesystem import disk_errors, write_once
-from .formats.conll import Block, read_sentences
 from .formats.lines import LineErrors, describe_columns, numbered_lines, quote, read_lines
 from .formats.records import detect_content, json_records
 from .formats.spreadsheets import named_rows
-from .task import Example, Task, as_predicted, split_labels, split_tags
+from .predicted_tags import WITHHELD, read_tags
+from .task import Example, Task, split_labels, split_tags
 
 HEADER = "id\tprediction"
-WITHHELD = "withheld"  # key of the number of predictions below a minimum of confidence
 WITHHELD_FILE = f"{WITHHELD}.tsv"  # in a brat folder: such entities
-WITHHELD_COMMENT = re.compile(rf"# {WITHHELD} = (\d+)")  # before a sentence
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -52,7 +50,7 @@ def read_predictions(
     """
     path, of = Path(path), f"{task.name} {split}"
     if task.output == "token_labels":
-        return _read_tags(path, task, examples, of)
+        return read_tags(path, task, examples, of)
     return _read_by_id(path, task, examples, of, names or {})
 
 
@@ -262,76 +260,3 @@ def _expected_value(task: Task, value: str) -> str:
             return "a label on both sides of each comma; remove the extra comma or add the missing label"
         return f"nothing, or labels separated by commas: {', '.join(task.labels)}"
     return " or ".join(task.labels)
-
-
-# Predictions word by word
-
-
-def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
-    sentences = [_without_comment(block) for block in read_sentences(path)]
-    _check_sentences(path, sentences, examples, of)
-    errors = LineErrors(path)
-    predictions = []
-    tabs = "\t" in sentences[0].lines[0]
-    width = len(_columns(sentences[0].lines[0], tabs=tabs))
-    width = width if width in (2, 3) else 2  # with gold tags, as for conlleval, or without
-    for block, example in zip(sentences, examples, strict=True):
-        tags = []
-        for number, (line, word) in enumerate(zip(block.lines, example.texts, strict=True), block.first):
-            fields = _columns(line, tabs=tabs)
-            tag = fields[-1].strip()
-            if len(fields) != width:
-                form = "token<TAB>predicted" if width == 2 else "token<TAB>gold<TAB>predicted"
-                actual = describe_columns(line) if tabs else f"{count_of(len(fields), 'column')} in {quote(line)}"
-                errors.add(number, actual, form, "correct the line")
-            elif fields[0] != word:
-                errors.add(number, f"token {quote(fields[0])}", f"{quote(word)} as in {of}", "restore the token")
-            elif tag not in task.labels:
-                errors.add(number, f"tag {quote(tag)}", " or ".join(task.labels), _tag_remedy(tag, task))
-            tags.append(tag)
-        predictions.append(as_predicted(" ".join(tags), task))
-    errors.raise_first()
-    return predictions
-
-
-def _without_comment(block: Block) -> Block:
-    """The sentence without what `predict` notes before it."""
-    if not WITHHELD_COMMENT.fullmatch(block.lines[0]):
-        return block
-    return Block(block.first + 1, block.document, block.lines[1:])
-
-
-def _tag_remedy(tag: str, task: Task) -> str:
-    prefix, dash, _ = tag.partition("-")
-    is_typed = dash and prefix in task.labels
-    return f"strip the types, such as {prefix} for {quote(tag)}" if is_typed else "correct the tag"
-
-
-def _check_sentences(path: Path, sentences: Sequence[Block], examples: Sequence[Example], of: str) -> None:
-    """Check the number of sentences and their numbers of words."""
-    if len(sentences) != len(examples):
-        at = next((i for i, (b, e) in enumerate(zip(sentences, examples, strict=False)) if not _fits(b, e)), None)
-        shorter = min(len(sentences), len(examples))
-        position = f"sentence {shorter + 1}" if at is None else f"sentence {at + 1} (line {sentences[at].first})"
-        raise DataError(
-            f"{path}: found {count_of(len(sentences), 'sentence')}; expected {len(examples)} as in {of}, each "
-            f"followed by an empty line; the first difference is in {position}"
-        )
-    errors = LineErrors(path)
-    for block, example in zip(sentences, examples, strict=True):
-        if len(block.lines) != len(example.texts):
-            actual = f"sentence {example.id} with {count_of(len(block.lines), 'word')}"
-            errors.add(
-                block.first, actual, f"{count_of(len(example.texts), 'word')} as in {of}", "restore the sentence"
-            )
-    errors.raise_first()
-
-
-def _fits(block: Block, example: Example) -> bool:
-    tabs = "\t" in block.lines[0]
-    return [_columns(line, tabs=tabs)[0] for line in block.lines] == list(example.texts)
-
-
-def _columns(line: str, *, tabs: bool) -> list[str]:
-    """The columns of a line, separated by tabs or by spaces; other white space may be part of a token."""
-    return line.split("\t") if tabs else re.split(" +", line.strip(" "))

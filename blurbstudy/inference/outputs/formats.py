@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...config import fingerprint
 from ...errors import ParameterError, check_choice
 from ...tasks import Task
-from ...tasks.prediction_files import WITHHELD
+from ...tasks.predicted_tags import WITHHELD
 from .html import html_begin, html_document, html_end
 
 if TYPE_CHECKING:
