@@ -31,12 +31,12 @@ from ..study.parameters import hub_id
 from ..tasks import Task, get_task, read_split, read_task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
+from ..training.recipe_checks import check_length, check_recipe
 from ..training.run_record import RunRecord
 from .caveats import caveats_of_runs
 from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
-from .recipe_checks import check_length, check_recipe
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
 from .retrain import ensure_weights

@@ -68,10 +68,10 @@ def finetune(
     The best run on dev is exported as a Hugging Face directory with a model card, for transformers and for
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
-    from ..api.recipe_checks import check_recipe
     from ..study.parameter_types import read_seeds
     from ..tasks.folds import check_resampled, parse_splits
     from ..tasks.subsets import check_draws
+    from ..training.recipe_checks import check_recipe
 
     if no_model and model_dir is not None:
         raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")

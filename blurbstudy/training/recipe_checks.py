@@ -6,7 +6,7 @@ from ..config import Recipe
 from ..errors import ParameterError
 from ..stabilizers import stabilizers_of
 from ..tasks import Task
-from ..training.class_weights import check_loss
+from .class_weights import check_loss
 
 
 def check_recipe(recipe: Recipe, task: Task) -> None:
